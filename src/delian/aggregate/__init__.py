@@ -1,0 +1,1 @@
+"""The hosts' run over everything that has arrived."""

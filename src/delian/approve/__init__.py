@@ -1,0 +1,1 @@
+"""Proposal, silence, voices and the decision they give."""

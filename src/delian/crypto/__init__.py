@@ -1,0 +1,1 @@
+"""Sign, seal, wrap in DSSE, and keep an append-only Merkle ledger."""

@@ -1,0 +1,1 @@
+"""Markings, their lattice, their wire forms and the policies behind them."""

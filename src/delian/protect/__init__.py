@@ -1,0 +1,1 @@
+"""The only door: what may be opened, and the attack on what was."""

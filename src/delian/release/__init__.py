@@ -1,0 +1,1 @@
+"""Package, statement, repository, verification and withdrawal."""

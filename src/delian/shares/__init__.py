@@ -1,0 +1,1 @@
+"""Secret arithmetic on three hosts; knows no policy."""
