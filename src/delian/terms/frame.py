@@ -206,8 +206,8 @@ class Frame:
 
     @property
     def width_bits(self) -> int:
-        """The widest figure: what the circuit is built for."""
-        return max(i.width_bits for i in self.items)
+        """Bits of every figure: what the circuit is built for."""
+        return self.items[0].width_bits
 
     def to_plain(self) -> dict[str, Plain]:
         """The canonical form."""
