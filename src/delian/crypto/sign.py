@@ -28,7 +28,7 @@ PUBLIC_BYTES: dict[str, int] = {"ed25519": 32, "ml-dsa-65": 1952}
 SIGNATURE_BYTES: dict[str, int] = {"ed25519": 64, "ml-dsa-65": 3309}
 MAX_SIGNATURE_BYTES = max(SIGNATURE_BYTES.values())
 
-_SECRET_FORM = "delian-sign-secret-1"
+_PRIVATE_FORM = "delian-sign-secret-1"
 _FIELD = 2**255 - 19
 # The five y-coordinates of the eight points of small order on edwards25519, derived in
 # tests/unit/crypto/test_crypto_sign.py. Under such a key anybody can sign anything.
@@ -92,7 +92,7 @@ class PublicKey:
     """
 
     algorithm: Algorithm
-    raw: bytes
+    raw: bytes = field(repr=False)
     _key: Ed25519PublicKey | MLDSA65PublicKey = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -199,7 +199,7 @@ class PrivateKey:
     def to_secret_bytes(self) -> bytes:
         """The key for a file that only its owner can read."""
         seed = to_base64url(self._key.private_bytes_raw())
-        return f"{_SECRET_FORM}:{self.algorithm}:{seed}\n".encode("ascii")
+        return f"{_PRIVATE_FORM}:{self.algorithm}:{seed}\n".encode("ascii")
 
     @classmethod
     def from_secret_bytes(cls, data: bytes) -> "PrivateKey":
@@ -213,6 +213,6 @@ class PrivateKey:
             raw = from_base64url(seed, max_bytes=SEED_BYTES)
         except (UnicodeDecodeError, ValueError, ArmorError):
             raise KeyFormError("this is not a secret signing key") from None
-        if prefix != _SECRET_FORM:
+        if prefix != _PRIVATE_FORM:
             raise KeyFormError("this is not a secret signing key")
         return cls.from_seed(algorithm, raw)
