@@ -1,0 +1,270 @@
+"""A node's durable memory: documents, its ledger, what it must remember, and what it must send.
+
+SQLite by default, PostgreSQL by address; one schema through SQLAlchemy Core. A step and the
+messages it causes are one transaction, so a crash neither loses nor repeats a step.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    delete,
+    event,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from delian.terms.encode import Digest, digest
+from delian.terms.errors import UnavailableError
+
+SCHEMA_VERSION = 1
+_META = MetaData()
+_DOCUMENTS = Table(
+    "documents",
+    _META,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("digest", String(71), nullable=False, unique=True),
+    Column("kind", String(40), nullable=False, index=True),
+    Column("round", String(80), nullable=False, index=True),
+    Column("who", String(80), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+_ENTRIES = Table(
+    "entries",
+    _META,
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+)
+_NOTES = Table(
+    "notes",
+    _META,
+    Column("name", String(200), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+_OUTBOX = Table(
+    "outbox",
+    _META,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("digest", String(71), nullable=False, unique=True),
+    Column("sent", Integer, nullable=False, default=0),
+)
+
+
+class StoreError(UnavailableError):
+    """The node's database cannot be opened or written."""
+
+    code = "store"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One document as it lies in the store."""
+
+    seq: int
+    digest: Digest
+    kind: str
+    round_id: str
+    who: str
+    body: bytes
+
+
+class Store:
+    """The database of one node.
+
+    Args:
+        address: A path for SQLite, or a SQLAlchemy address such as ``postgresql+psycopg://…``.
+
+    Raises:
+        StoreError: it cannot be opened, or was made by another schema version.
+    """
+
+    def __init__(self, address: Path | str) -> None:
+        url = f"sqlite:///{address}" if isinstance(address, Path) else address
+        self._lock = threading.RLock()
+        self._open: Connection | None = None
+        try:
+            if isinstance(address, Path):
+                address.parent.mkdir(parents=True, exist_ok=True)
+            self._engine = _engine(url)
+            _META.create_all(self._engine)
+        except (OperationalError, OSError) as error:
+            raise StoreError(
+                "the node's database cannot be opened", hint="check the disk"
+            ) from error
+        known = self.note("schema")
+        if known is None:
+            self.remember("schema", str(SCHEMA_VERSION).encode())
+        elif known != str(SCHEMA_VERSION).encode():
+            raise StoreError(
+                "the node's database belongs to another version of Delian",
+                hint="run it with the version that made it; see docs/howto/upgrade.md",
+            )
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._engine.dispose()
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """One transaction: everything inside is kept, or nothing is.
+
+        Steps nest; the outermost commits. Threads of one process take turns, processes are kept
+        apart by the database.
+
+        Raises:
+            StoreError: the database refuses.
+        """
+        with self._lock:
+            if self._open is not None:
+                yield
+                return
+            try:
+                with self._engine.begin() as connection:
+                    self._open = connection
+                    yield
+            except SQLAlchemyError as error:
+                raise StoreError("the node's database refused a step") from error
+            finally:
+                self._open = None
+
+    def _run(self, statement: Any) -> Any:
+        with self.step():
+            if self._open is None:  # pragma: no cover - step() always opens one
+                raise StoreError("no transaction is open")
+            result = self._open.execute(statement)
+            return result.fetchall() if result.returns_rows else result.rowcount
+
+    def add(self, kind: str, round_id: str, who: str, body: bytes) -> tuple[Digest, bool]:
+        """Keep a document; True if it is new."""
+        name = digest(body)
+        with self.step():
+            if self._run(select(_DOCUMENTS.c.seq).where(_DOCUMENTS.c.digest == name)):
+                return name, False
+            self._run(
+                insert(_DOCUMENTS).values(
+                    digest=name, kind=kind, round=round_id, who=who, body=body
+                )
+            )
+        return name, True
+
+    def documents(
+        self, kind: str | None = None, round_id: str | None = None, *, after: int = 0
+    ) -> tuple[Stored, ...]:
+        """Documents in the order in which they came."""
+        query = select(_DOCUMENTS).where(_DOCUMENTS.c.seq > after).order_by(_DOCUMENTS.c.seq)
+        if kind is not None:
+            query = query.where(_DOCUMENTS.c.kind == kind)
+        if round_id is not None:
+            query = query.where(_DOCUMENTS.c.round == round_id)
+        return tuple(Stored(*row) for row in self._run(query))
+
+    def document(self, name: Digest) -> Stored | None:
+        """The document with this digest, or None."""
+        rows = self._run(select(_DOCUMENTS).where(_DOCUMENTS.c.digest == name))
+        return Stored(*rows[0]) if rows else None
+
+    def last_seq(self) -> int:
+        """The number of the newest document, 0 for none."""
+        rows = self._run(select(func.max(_DOCUMENTS.c.seq)))
+        return int(rows[0][0] or 0)
+
+    def note(self, name: str) -> bytes | None:
+        """What was remembered under *name*."""
+        rows = self._run(select(_NOTES.c.value).where(_NOTES.c.name == name))
+        return bytes(rows[0][0]) if rows else None
+
+    def notes(self, prefix: str) -> dict[str, bytes]:
+        """Everything remembered under names that begin with *prefix*."""
+        rows = self._run(
+            select(_NOTES.c.name, _NOTES.c.value).where(
+                _NOTES.c.name.startswith(prefix, autoescape=True)
+            )
+        )
+        return {name: bytes(value) for name, value in rows}
+
+    def remember(self, name: str, value: bytes) -> None:
+        """Remember *value*, in place of what was there."""
+        with self.step():
+            if not self._run(update(_NOTES).where(_NOTES.c.name == name).values(value=value)):
+                self._run(insert(_NOTES).values(name=name, value=value))
+
+    def forget(self, name: str) -> None:
+        """Drop a note."""
+        self._run(delete(_NOTES).where(_NOTES.c.name == name))
+
+    def queue(self, name: Digest) -> None:
+        """The document *name* is to be sent; twice is once."""
+        with self.step():
+            if not self._run(select(_OUTBOX.c.seq).where(_OUTBOX.c.digest == name)):
+                self._run(insert(_OUTBOX).values(digest=name, sent=0))
+
+    def unsent(self) -> tuple[Stored, ...]:
+        """What still has to be sent, oldest first."""
+        rows = self._run(
+            select(_DOCUMENTS)
+            .join(_OUTBOX, _OUTBOX.c.digest == _DOCUMENTS.c.digest)
+            .where(_OUTBOX.c.sent == 0)
+            .order_by(_OUTBOX.c.seq)
+        )
+        return tuple(Stored(*row) for row in rows)
+
+    def mark_sent(self, name: Digest) -> None:
+        """The other side has it."""
+        self._run(update(_OUTBOX).where(_OUTBOX.c.digest == name).values(sent=1))
+
+    # --- the ledger's port (crypto.ledger.EntryStore) -------------------------------------
+
+    def __len__(self) -> int:
+        return int(self._run(select(func.count()).select_from(_ENTRIES))[0][0])
+
+    def append(self, entry: bytes) -> None:
+        """Add one ledger entry."""
+        with self.step():
+            self._run(insert(_ENTRIES).values(sequence=len(self), body=entry))
+
+    def read(self, start: int, stop: int) -> Sequence[bytes]:
+        """Ledger entries *start* to *stop*, the last excluded."""
+        query = (
+            select(_ENTRIES.c.body)
+            .where(_ENTRIES.c.sequence >= start, _ENTRIES.c.sequence < stop)
+            .order_by(_ENTRIES.c.sequence)
+        )
+        return [bytes(row[0]) for row in self._run(query)]
+
+
+def _engine(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url)
+    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A writer's lock from the start: two processes never read the same state and both act.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
