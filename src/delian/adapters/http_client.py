@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from delian.adapters.http_server import challenge_message
+from delian.adapters.session import challenge_message
 from delian.crypto.sign import PrivateKey
 from delian.terms.encode import Digest, digest
 from delian.terms.errors import (

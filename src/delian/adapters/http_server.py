@@ -20,8 +20,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from delian.adapters.session import challenge_message
 from delian.crypto.sign import PublicKey
-from delian.terms.encode import Digest, Fields, canonical, parse
+from delian.terms.encode import Digest, Fields, parse
 from delian.terms.errors import DelianError, InputError, RefusedError
 
 MAX_BODY_BYTES = 512 * 1024 * 1024
@@ -99,13 +100,6 @@ class _Sessions:
         if until < time.monotonic():
             raise NotKnownError("no session", hint="sign a challenge first")
         return keyid
-
-
-def challenge_message(origin: str, nonce: str, keyid: str) -> bytes:
-    """What a party signs to open a session at *origin*."""
-    return canonical(
-        {"format": "delian-session", "version": 1, "at": origin, "nonce": nonce, "key": keyid}
-    )
 
 
 class Door:
