@@ -94,9 +94,7 @@ def utc_text(moment: datetime) -> str:
     """*moment* as ``2026-11-21T00:00:00Z`` (microseconds only where there are any)."""
     if moment.tzinfo is None:
         raise MalformedError("a moment without a time zone")
-    at = moment.astimezone(UTC)
-    text = at.strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{at.microsecond:06d}Z" if at.microsecond else f"{text}Z"
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 def parse_utc(text: object) -> datetime:
