@@ -93,16 +93,42 @@ class RunKeys:
         """
         if purpose not in PURPOSES:
             raise ValueError("unknown keystream purpose")
+        self._spend((index, purpose, block))
+        return self._make(index, purpose, block)
+
+    def replay(self, block: str) -> tuple[Keystream, Keystream]:
+        """Both "and" keystreams of a block once more from their start, for the check of this block.
+
+        The check XORs them to the same gates at the same positions, so they keep their one meaning.
+
+        Raises:
+            KeystreamReusedError: They were not drawn before, or were replayed before, or the keys
+                are erased.
+        """
+        with self._lock:
+            if not {(0, "and", block), (1, "and", block)} <= self._made:
+                raise KeystreamReusedError("this block was never evaluated", where=block)
+        self._spend((0, "and again", block))
+        return self._make(0, "and", block), self._make(1, "and", block)
+
+    def _spend(self, use: tuple[int, str, str]) -> None:
         with self._lock:
             if self._keys is None:
                 raise KeystreamReusedError(
                     "the keys of this run are erased", hint="start a new run"
                 )
-            if (index, purpose, block) in self._made:
+            if use in self._made:
                 raise KeystreamReusedError(
-                    "this keystream was already used", where=f"{purpose} {block}"
+                    "this keystream was already used", where=f"{use[1]} {use[2]}"
                 )
-            self._made.add((index, purpose, block))
+            self._made.add(use)
+
+    def _make(self, index: Literal[0, 1], purpose: str, block: str) -> Keystream:
+        with self._lock:
+            if self._keys is None:
+                raise KeystreamReusedError(
+                    "the keys of this run are erased", hint="start a new run"
+                )
             secret = bytes(self._keys[index])
         key_index = (self._rank + index) % 3
         parts = (VERSION, self._run_id, bytes([key_index]), block.encode(), purpose.encode())
