@@ -1,0 +1,141 @@
+"""The entry of the command line: find the verb, load its file, turn every end into an exit code.
+
+Exit codes (docs/contract.md): 0 done, 1 refused, 2 usage or bad input, 3 a verification check
+failed, 4 not yet, 5 unavailable, 70 our bug, 130 interrupted.
+"""
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from delian import __version__
+from delian.cli import output, verbs
+from delian.terms.errors import DelianError, InputError, UnavailableError
+
+OUR_BUG = 70
+INTERRUPTED = 130
+_BROKEN_PIPE = 141
+
+
+class UsageMistakeError(InputError):
+    """The command line itself is wrong: an unknown verb, option or argument."""
+
+    code = "usage"
+
+
+class WrongFileError(InputError):
+    """A file that the command line names is not there or is not a file."""
+
+    code = "wrong-file"
+
+
+class BugError(DelianError):
+    """Something raised what it must not raise; the message says where, never what it held."""
+
+    code = "bug"
+    exit_code = OUR_BUG
+
+
+class Verbs(click.Group):
+    """The verbs; the file of one is loaded only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - Click's signature
+        """Names of all verbs, in the order of the overview."""
+        return [verb.name for verb in verbs.VERBS]
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - Click's signature
+        cmd_name: str,
+    ) -> click.Command | None:
+        """Load one verb."""
+        if verbs.find(cmd_name) is None:
+            return None
+        command = importlib.import_module(f"delian.cli.{cmd_name}").command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"delian.cli.{cmd_name} has no command")
+        return command
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the overview that ``start`` prints, too."""
+        formatter.write(verbs.overview(ctx.command_path) + "\n")
+
+
+@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="delian")
+def root() -> None:
+    """Tell industry what to build without anyone learning who needs it."""
+
+
+def main() -> None:
+    """Run the command line of this process and leave with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    Args:
+        arguments: What follows the program's name.
+
+    Returns:
+        The exit code. Nothing escapes as an exception.
+    """
+    as_json = "--json" in arguments
+    program = os.environ.get("DELIAN_PROGRAM", "delian")
+    try:
+        result: Any = root.main(list(arguments), prog_name=program, standalone_mode=False)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return _BROKEN_PIPE
+    except (KeyboardInterrupt, click.Abort):
+        output.talk("delian: interrupted")
+        return INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        sys.stdout.write(f"{error.format_message()}\n")
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last place that can turn it into an exit code
+        known = _as_known(error, program)
+        output.show_error(known, as_json=as_json)
+        return known.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def _as_known(error: Exception, program: str) -> DelianError:
+    """The error of our own tree that says what this one means to the person at the keyboard."""
+    if isinstance(error, DelianError):
+        return error
+    if isinstance(error, click.ClickException):
+        message = error.format_message().rstrip(".")
+        return UsageMistakeError(
+            message[:1].lower() + message[1:], hint=_usage_hint(error, program)
+        )
+    if isinstance(error, OSError) and error.filename is not None:
+        wrong_name = isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError)
+        reason = (error.strerror or type(error).__name__).lower()
+        kind = WrongFileError if wrong_name else UnavailableError
+        return kind(f"{error.filename}: {reason}", hint="check the name and the rights")
+    return _as_bug(error)
+
+
+def _usage_hint(error: click.ClickException, program: str) -> str:
+    """Where the reader finds the right form of the command."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f"{context.command_path if context else program} --help"
+
+
+def _as_bug(error: Exception) -> BugError:
+    """A report that can be passed on: kinds and places only, no value that was in hand."""
+    if os.environ.get("DELIAN_DEBUG") == "1":
+        traceback.print_exception(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"
+    return BugError(
+        f"this is a bug in delian {__version__}: {type(error).__name__} at {place}",
+        hint="report this line; DELIAN_DEBUG=1 shows the traceback, which may contain figures",
+    )
