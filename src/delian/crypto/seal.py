@@ -177,7 +177,6 @@ def context(magic: bytes, info: bytes, aad: bytes, header: bytes = b"") -> bytes
     return magic + b"".join(len(part).to_bytes(8, "big") + part for part in parts)
 
 
-
 def seal(public: SealPublic, plain: bytes, *, info: bytes, aad: bytes) -> bytes:
     """*plain* sealed in one piece to the holder of *public*.
 
