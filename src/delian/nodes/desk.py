@@ -1,0 +1,187 @@
+"""What every node has: its keys, its roster, its store and its ledger, and how papers are filed.
+
+A paper is one file: a DSSE envelope or a contribution. Papers that several sign are kept once,
+with all signatures that came so far.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from delian.adapters.files import Blobs, read_bytes, write_bytes
+from delian.adapters.store import Store
+from delian.approve.membership import Membership, check_first, check_successor
+from delian.crypto.dsse import Envelope, document_type, sign, signers
+from delian.crypto.ledger import Ledger
+from delian.crypto.seal import SealPrivate
+from delian.crypto.sign import PrivateKey
+from delian.nodes.settings import Settings, load
+from delian.terms.encode import Digest, digest
+from delian.terms.errors import InputError, UnavailableError
+from delian.terms.party import PURPOSES, Kind
+
+STATEMENT_TYPE = "application/vnd.in-toto+json"
+_PREFIX, _SUFFIX = "application/vnd.delian.", ".v1+json"
+
+
+class UnknownPaperError(InputError):
+    """The file is not one that this node takes."""
+
+    code = "unknown-paper"
+
+
+class KeyMissingError(UnavailableError):
+    """A key file is not in the node's home."""
+
+    code = "key-missing"
+
+
+def kind_of(envelope: Envelope) -> str:
+    """What kind of paper an envelope holds.
+
+    Raises:
+        UnknownPaperError: none of ours.
+    """
+    if envelope.payload_type == STATEMENT_TYPE:
+        return "statement"
+    if envelope.payload_type.startswith(_PREFIX) and envelope.payload_type.endswith(_SUFFIX):
+        return envelope.payload_type[len(_PREFIX) : -len(_SUFFIX)]
+    raise UnknownPaperError("the envelope holds no paper of Delian")
+
+
+@dataclass(slots=True)
+class Desk:
+    """The common part of a node.
+
+    Args:
+        home: Its folder.
+        settings: From ``node.toml``.
+        store: Its database.
+        blobs: Its larger files.
+        membership: The newest roster that was checked from the pinned one on.
+        keys: Purpose to private key.
+        seal: The key that opens sealed shares; hosts only.
+    """
+
+    home: Path
+    settings: Settings
+    store: Store
+    blobs: Blobs
+    membership: Membership
+    keys: Mapping[str, PrivateKey] = field(repr=False)
+    seal: SealPrivate | None = field(default=None, repr=False)
+
+    @classmethod
+    def open(cls, home: Path, environ: Mapping[str, str] | None = None) -> "Desk":
+        """The desk in *home*.
+
+        Raises:
+            DelianError: settings, roster or keys are missing or do not hold.
+        """
+        settings = load(home, environ=environ)
+        store = Store(settings.database or home / "state.db")
+        membership = _membership(home, settings.roster_digest)
+        party = membership.roster.party(settings.code)
+        keys: dict[str, PrivateKey] = {}
+        for purpose in PURPOSES[party.kind]:
+            path = home / "keys" / f"{purpose}.key"
+            if purpose not in ("host-seal", "host-tls") and path.exists():
+                keys[purpose] = PrivateKey.from_secret_bytes(read_bytes(path, max_bytes=65536))
+        seal = None
+        if party.kind is Kind.HOST:
+            seal = SealPrivate.from_secret_bytes(
+                read_bytes(home / "keys" / "host-seal.key", max_bytes=65536)
+            )
+        return cls(home, settings, store, Blobs(home / "blobs"), membership, keys, seal)
+
+    @property
+    def code(self) -> str:
+        """This party's code."""
+        return self.settings.code
+
+    def key(self, purpose: str) -> PrivateKey:
+        """The private key for *purpose*.
+
+        Raises:
+            KeyMissingError: not in this home.
+        """
+        if purpose not in self.keys:
+            raise KeyMissingError(
+                f"this home holds no {purpose} key", hint="see 'delian keys restore'"
+            )
+        return self.keys[purpose]
+
+    def file(self, kind: str, round_id: str, who: str, body: bytes) -> bool:
+        """Keep a paper and enter it in the ledger; False if it was here already."""
+        with self.store.step():
+            name, new = self.store.add(kind, round_id, who, body)
+            if new:
+                self.ledger().append(kind, name, who=who, round_id=round_id)
+        return new
+
+    def ledger(self) -> Ledger:
+        """This node's ledger, as it stands now."""
+        return Ledger.open(self.store, f"delian/{self.code}")
+
+    def issue(self, kind: str, round_id: str, body: bytes) -> Digest:
+        """File a paper of our own and queue it for sending, in one step."""
+        with self.store.step():
+            self.file(kind, round_id, self.code, body)
+            name = digest(body)
+            self.store.queue(name)
+        return name
+
+    def signed(self, kind: str, payload: bytes, purpose: str) -> Envelope:
+        """*payload* as a paper of *kind*, signed with our key for *purpose*."""
+        kind_type = STATEMENT_TYPE if kind == "statement" else document_type(kind)
+        return sign(kind_type, payload, {f"{self.code}/{purpose}": self.key(purpose)})
+
+    def gather(self, envelope: Envelope) -> Envelope:
+        """Add the signatures of *envelope* to those that came before over the same payload.
+
+        Only signatures that hold under our roster are kept, so a forged one can neither
+        take the place of a true one nor swell the file.
+        """
+        name = f"signed/{digest(envelope.payload)}"
+        with self.store.step():
+            known = self.store.note(name)
+            valid = self._holding(envelope)
+            merged = valid if known is None else _join(Envelope.from_wire(known), valid)
+            if known is None or merged.to_wire() != known:
+                self.store.remember(name, merged.to_wire())
+        return merged
+
+    def gathered(self, payload_digest: Digest) -> Envelope | None:
+        """The paper with this payload and all signatures so far."""
+        known = self.store.note(f"signed/{payload_digest}")
+        return None if known is None else Envelope.from_wire(known)
+
+    def _holding(self, envelope: Envelope) -> Envelope:
+        valid = set(signers(envelope, self.membership.resolve))
+        kept = tuple(s for s in envelope.signatures if s.keyid in valid)
+        return Envelope(envelope.payload_type, envelope.payload, kept)
+
+
+def _join(known: Envelope, more: Envelope) -> Envelope:
+    """First come, first kept: a second signature under one name changes nothing."""
+    have = {s.keyid for s in known.signatures}
+    extra = tuple(s for s in more.signatures if s.keyid not in have)
+    return Envelope(known.payload_type, known.payload, known.signatures + extra)
+
+
+def _membership(home: Path, pinned: Digest) -> Membership:
+    """The newest roster in the home, checked from the pinned first one on."""
+    first = read_bytes(home / "rosters" / "1.json", max_bytes=64 * 1024 * 1024)
+    membership = check_first(Envelope.from_wire(first), pinned)
+    number = 2
+    while (path := home / "rosters" / f"{number}.json").exists():
+        membership = check_successor(membership.roster, Envelope.from_wire(read_bytes(path)))
+        number += 1
+    return membership
+
+
+def keep_roster(home: Path, envelope: Envelope, before: Membership) -> Membership:
+    """Take a successor roster into the home."""
+    membership = check_successor(before.roster, envelope)
+    write_bytes(home / "rosters" / f"{membership.roster.version}.json", envelope.to_wire())
+    return membership
