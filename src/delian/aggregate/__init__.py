@@ -1,1 +1,5 @@
-"""The hosts' run over everything that has arrived."""
+"""The hosts' run over everything that has arrived: bits and totals on request, never a figure.
+
+``backend`` says what every way of computing offers to ``delian.protect``; ``replicated`` is the
+circuit on three hosts, ``plain`` the accredited enclave of a round with collection "trusted".
+"""
