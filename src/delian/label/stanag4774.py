@@ -23,7 +23,7 @@ def to_xml(label: Label, policy: Policy) -> bytes:
 
     Guarantees:
         ``from_xml`` gives the same label back; the document has no findings of the grammar
-        (``tests/property/test_label_4774.py``).
+        (``tests/property/test_label_expression.py``).
 
     Raises:
         InexpressibleError: an audience without an exact form, or neither a review date nor a

@@ -36,7 +36,7 @@ def to_json(label: Label, policy: Policy, *, drop: Iterable[Droppable] = ()) -> 
 
     Guarantees:
         ``from_json`` gives back the label without exactly what *drop* names
-        (``tests/property/test_label_5636.py``).
+        (``tests/property/test_label_expression.py``).
 
     Raises:
         InexpressibleError: something would be lost that *drop* does not name.
