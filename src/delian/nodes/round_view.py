@@ -1,0 +1,267 @@
+"""What a node knows of one round from signed papers, whoever brought them.
+
+Every paper is verified before it changes anything, and the view is rebuilt from the stored papers
+at every start: the papers are the state. May touch: the desk and the public rooms.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from delian.approve.consent import Consents, count_consents
+from delian.approve.decision import Decision, decide
+from delian.approve.document import check_signed
+from delian.approve.mandate import MANDATE_KIND, YES_KIND, Mandate, StandInYes, running
+from delian.approve.proposal import KIND as PROPOSAL
+from delian.approve.proposal import Proposal
+from delian.approve.voices import KINDS as VOICES
+from delian.approve.voices import Voice, hear
+from delian.approve.withdrawal import KIND as WITHDRAWAL
+from delian.approve.withdrawal import Withdrawal
+from delian.contribute.closing import KIND as CLOSING
+from delian.contribute.closing import ClosingList
+from delian.crypto.dsse import Envelope, document_type, signers
+from delian.nodes.desk import STATEMENT_TYPE, Desk, kind_of
+from delian.release.statement import Statement, read_statement
+from delian.terms.encode import Digest, digest, parse
+from delian.terms.errors import NotYetError, RefusedError, TamperedError
+from delian.terms.round_terms import RoundTerms
+from delian.terms.table import Table
+
+TERMS, TABLE, STATEMENT = "terms", "opened", "statement"
+
+
+class WrongRoundError(RefusedError):
+    """The paper belongs to a round that this node does not know, or to another one."""
+
+    code = "wrong-round"
+
+
+class UnsignedPaperError(TamperedError):
+    """The paper lacks the one signature that makes it count."""
+
+    code = "unsigned-paper"
+
+
+class NoTermsError(NotYetError):
+    """The terms of this round have not arrived."""
+
+    code = "no-terms"
+
+
+@dataclass(slots=True)
+class RoundView:
+    """One round, as far as this node has seen it.
+
+    Args:
+        desk: Where papers and signatures lie.
+        round_id: The round.
+    """
+
+    desk: Desk
+    round_id: str
+    terms: RoundTerms | None = None
+    proposals: dict[Digest, Proposal] = field(default_factory=dict)
+    voices: dict[Digest, Voice] = field(default_factory=dict)
+    mandates: dict[Digest, Mandate] = field(default_factory=dict)
+    yeses: dict[Digest, StandInYes] = field(default_factory=dict)
+    withdrawals: dict[Digest, Withdrawal] = field(default_factory=dict)
+    closings: dict[Digest, ClosingList] = field(default_factory=dict)
+    tables: dict[Digest, Table] = field(default_factory=dict)
+    statements: dict[Digest, Statement] = field(default_factory=dict)
+
+    def known_terms(self) -> RoundTerms:
+        """The terms.
+
+        Raises:
+            NoTermsError: they have not arrived.
+        """
+        if self.terms is None:
+            raise NoTermsError(f"the terms of round '{self.round_id}' have not arrived")
+        return self.terms
+
+    # --- taking papers in -----------------------------------------------------------------
+
+    def take(self, envelope: Envelope) -> None:
+        """Verify one paper and let it change the view.
+
+        Raises:
+            DelianError: it does not verify, or belongs elsewhere; nothing has changed.
+        """
+        kind = kind_of(envelope)
+        handlers: dict[str, Callable[[Envelope], None]] = {
+            TERMS: self._take_terms,
+            PROPOSAL: self._take_proposal,
+            MANDATE_KIND: self._take_mandate,
+            YES_KIND: self._take_yes,
+            WITHDRAWAL: self._take_withdrawal,
+            CLOSING: self._take_closing,
+            TABLE: self._take_table,
+            STATEMENT: self._take_statement,
+            **dict.fromkeys(VOICES, self._take_voice),
+        }
+        if kind not in handlers:
+            raise WrongRoundError(f"a node of this kind takes no '{kind}'")
+        handlers[kind](envelope)
+
+    def _take_terms(self, envelope: Envelope) -> None:
+        terms = RoundTerms.from_plain(parse(envelope.payload))
+        roster = self.desk.membership.roster
+        if terms.roster_digest != roster.digest or terms.roster_version != roster.version:
+            raise WrongRoundError(
+                "the terms are read with another roster than this node holds",
+                hint="exchange rosters first",
+            )
+        if self.terms is not None and self.terms.digest != terms.digest:
+            raise WrongRoundError("this round has other terms already; new terms need a new round")
+        self._signed_by(envelope, f"{terms.chair}/sign", but_more=True)
+        self.terms = terms
+        self.desk.gather(envelope)
+
+    def _take_proposal(self, envelope: Envelope) -> None:
+        terms = self.known_terms()
+        proposal = Proposal.from_envelope(envelope, self._resolve, chair=terms.chair)
+        if proposal.terms != terms.digest or set(proposal.nations) != set(self._must_consent()):
+            raise WrongRoundError("the proposal does not ask exactly the nations of these terms")
+        self.proposals[proposal.id] = proposal
+
+    def _take_voice(self, envelope: Envelope) -> None:
+        voice = hear(envelope, self._resolve)
+        self.voices[voice.id] = voice
+
+    def _take_mandate(self, envelope: Envelope) -> None:
+        mandate = Mandate.from_envelope(envelope, self._resolve)
+        self.mandates[mandate.id] = mandate
+
+    def _take_yes(self, envelope: Envelope) -> None:
+        yes = StandInYes.from_envelope(envelope, self._resolve)
+        self.yeses[digest(envelope.payload)] = yes
+
+    def _take_withdrawal(self, envelope: Envelope) -> None:
+        withdrawal = Withdrawal.from_envelope(envelope, self._resolve)
+        self.withdrawals[withdrawal.id] = withdrawal
+
+    def _take_closing(self, envelope: Envelope) -> None:
+        terms = self.known_terms()
+        self._signed_by(envelope, f"{terms.chair}/sign", but_more=True)
+        closing = ClosingList.from_wire(envelope.payload)
+        if closing.round_id != self.round_id or closing.terms_digest != terms.digest:
+            raise WrongRoundError("the closing list belongs to another round")
+        self.closings[digest(envelope.payload)] = closing
+        self.desk.gather(envelope)
+
+    def _take_table(self, envelope: Envelope) -> None:
+        terms = self.known_terms()
+        table = Table.from_plain(parse(envelope.payload))
+        if table.round_id != self.round_id or table.terms_digest != terms.digest:
+            raise WrongRoundError("the table belongs to another round")
+        known = set(signers(envelope, self._resolve))
+        if not known & {f"{h}/host-sign" for h in terms.hosts} | known & {f"{terms.chair}/sign"}:
+            raise UnsignedPaperError("the table carries no signature of a host of these terms")
+        self.tables[table.digest] = table
+        self.desk.gather(envelope)
+
+    def _take_statement(self, envelope: Envelope) -> None:
+        terms = self.known_terms()
+        self._signed_by(envelope, f"{terms.chair}/sign", but_more=True)
+        statement = read_statement(envelope.payload)
+        if statement.round_id != self.round_id or statement.terms_digest != terms.digest:
+            raise WrongRoundError("the statement belongs to another round")
+        self.statements[digest(envelope.payload)] = statement
+        self.desk.gather(envelope)
+
+    # --- what follows from the papers ------------------------------------------------------
+
+    def consents(self, subject: Digest, payload_type: str) -> Consents | None:
+        """Which nations have signed the paper with this payload."""
+        envelope = self.desk.gathered(subject)
+        if envelope is None:
+            return None
+        return count_consents(
+            envelope,
+            self._must_consent(),
+            self._resolve,
+            mandates=self.running_mandates() if payload_type == STATEMENT_TYPE else None,
+            payload_type=payload_type,
+        )
+
+    def terms_are_agreed(self) -> bool:
+        """Has every nation countersigned the terms?"""
+        if self.terms is None:
+            return False
+        consents = self.consents(self.terms.digest, document_type(TERMS))
+        return consents is not None and consents.is_complete
+
+    def agreed_closing(self) -> tuple[Digest, ClosingList] | None:
+        """The closing list that every agent in it has countersigned."""
+        for name, closing in self.closings.items():
+            envelope = self.desk.gathered(name)
+            if envelope is None:
+                continue
+            have = set(signers(envelope, self._resolve))
+            if {f"{nation}/agent" for nation in closing.nations} <= have:
+                return name, closing
+        return None
+
+    def signed_table(self, name: Digest) -> Table | None:
+        """The table, if all three hosts have signed it."""
+        envelope = self.desk.gathered(name)
+        if envelope is None or self.terms is None or name not in self.tables:
+            return None
+        have = set(signers(envelope, self._resolve))
+        return self.tables[name] if {f"{h}/host-sign" for h in self.terms.hosts} <= have else None
+
+    def opened_table(self) -> Table | None:
+        """The table that the hosts opened, if all three signed it; not an amended one."""
+        for name, table in self.tables.items():
+            if table.derives_from is None and self.signed_table(name) is not None:
+                return table
+        return None
+
+    def proposals_on(self, matter: str) -> tuple[Proposal, ...]:
+        """Proposals on *matter* in the order of their opening."""
+        found = [p for p in self.proposals.values() if p.matter == matter]
+        return tuple(sorted(found, key=lambda p: (p.opened_utc, p.id)))
+
+    def decision(self, proposal: Proposal, now_utc: datetime) -> Decision:
+        """What *proposal* has come to."""
+        kind = document_type(TERMS) if proposal.matter == TERMS else STATEMENT_TYPE
+        return decide(
+            proposal,
+            self.voices.values(),
+            self.consents(proposal.subject, kind),
+            now_utc,
+            successors=self.proposals.values(),
+            withdrawals=self.withdrawals.values(),
+        )
+
+    def running_mandates(self) -> dict[str, Mandate]:
+        """Mandates that run for the newest release proposal, by holder."""
+        releases = self.proposals_on("release")
+        return running(releases[-1], self.mandates.values()) if releases else {}
+
+    def _must_consent(self) -> tuple[str, ...]:
+        return tuple(sorted(self.known_terms().nations))
+
+    def _resolve(self, keyid: str):  # type: ignore[no-untyped-def]
+        return self.desk.membership.resolve(keyid)
+
+    def _signed_by(self, envelope: Envelope, keyid: str, *, but_more: bool) -> None:
+        if not but_more:
+            check_signed(envelope, kind_of(envelope), keyid, self._resolve)
+        elif keyid not in signers(envelope, self._resolve):
+            raise UnsignedPaperError(f"the paper does not carry the signature of {keyid}")
+
+
+def round_of(envelope: Envelope) -> str:
+    """Which round a paper says it belongs to; proven only when the view takes it.
+
+    Raises:
+        InputError: it names none.
+    """
+    plain = parse(envelope.payload)
+    if kind_of(envelope) == STATEMENT:
+        return read_statement(envelope.payload).round_id
+    if not isinstance(plain, dict) or not isinstance(plain.get("round"), str):
+        raise WrongRoundError("the paper names no round")
+    return str(plain["round"])
