@@ -112,13 +112,14 @@ def test_a_change_of_lock_tree_or_interpreter_is_noticed(start, monkeypatch, cha
     assert not start.is_ready(start.RUNTIME)
 
 
-def test_a_folder_that_is_no_environment_is_left_alone(start) -> None:
+@pytest.mark.parametrize("name", ["thesis.txt", "pyvenv.cfg"])
+def test_a_folder_that_start_did_not_make_is_left_alone(start, name) -> None:
     start.VENV.mkdir()
-    (start.VENV / "thesis.txt").write_text("irreplaceable")
+    (start.VENV / name).write_text("irreplaceable")
     with pytest.raises(SystemExit) as refusal:
         start.prepare("demo", "")
     assert refusal.value.code == 2
-    assert (start.VENV / "thesis.txt").read_text() == "irreplaceable"
+    assert (start.VENV / name).read_text() == "irreplaceable"
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["help"]])
