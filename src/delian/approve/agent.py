@@ -21,7 +21,14 @@ from delian.approve.decision import (
 )
 from delian.approve.mandate import Mandate, StandInYes
 from delian.approve.proposal import Matter, Proposal
-from delian.approve.voices import EarlyAssent, TimeRequest, Voice
+from delian.approve.voices import (
+    Amendment,
+    EarlyAssent,
+    Objection,
+    ProcedureRejection,
+    TimeRequest,
+    Voice,
+)
 from delian.approve.withdrawal import Withdrawal
 from delian.terms.encode import digest, utc_text
 
@@ -95,7 +102,7 @@ def may_countersign(
 
     Guarantees:
         Never before its own clock has passed the end of silence; never when its own officer
-        broke silence or still waits for time; never with a check failed or absent.
+        objected, even late, or still waits for time; never with a check failed or absent.
     """
     said = tuple(voices)
     reasons: list[str] = []
@@ -107,8 +114,7 @@ def may_countersign(
     reasons += _of_procedure(
         decide(proposal, said, None, now_utc, successors=successors, withdrawals=withdrawals)
     )
-    if _waits_for_time(proposal, nation, said, now_utc):
-        reasons.append(f"the officer of {nation} asked for more time and has not assented since")
+    reasons += _of_officer(proposal, nation, said, now_utc)
     reasons += _of_checks(proposal.matter, checks)
     return Verdict(not reasons, tuple(reasons))
 
@@ -140,8 +146,7 @@ def may_stand_in(
     reasons += _of_procedure(
         decide(proposal, said, None, now_utc, successors=successors, withdrawals=withdrawals)
     )
-    if _waits_for_time(proposal, mandate.holder, said, now_utc):
-        reasons.append(f"the officer of {mandate.holder} asked for more time")
+    reasons += _of_officer(proposal, mandate.holder, said, now_utc)
     return Verdict(not reasons, tuple(reasons))
 
 
@@ -165,22 +170,24 @@ def _of_procedure(decision: Decision) -> list[str]:
             return []
 
 
-def _waits_for_time(
+def _of_officer(
     proposal: Proposal, nation: str, voices: tuple[Voice, ...], now_utc: datetime
-) -> bool:
-    """Has the nation's officer asked for time, without an answer by the chair or an assent since?
+) -> list[str]:
+    """What the nation's own officer said that holds its agent back, whenever it was said.
 
-    The officer may assent after the end of silence too: it concerns this agent alone.
+    A late objection changes no decision, but it keeps this one agent from signing. A request
+    for time is answered by the chair's extension or by the officer's own assent after it.
     """
     about = [v for v in voices if v.said.is_about(proposal) and v.said.at_utc <= now_utc]
     mine = [v for v in about if v.said.speaker == nation]
+    if any(isinstance(v, Objection | ProcedureRejection | Amendment) for v in mine):
+        return [f"the officer of {nation} objects"]
     asked = [v.said.at_utc for v in mine if isinstance(v, TimeRequest)]
-    if not asked:
-        return False
     answered = [v.said.at_utc for v in mine if isinstance(v, EarlyAssent)]
-    decision = decide(proposal, about, None, now_utc)
-    answered += [e.said.at_utc for e in decision.heard.extensions]
-    return not answered or max(answered) < max(asked)
+    answered += [e.said.at_utc for e in decide(proposal, about, None, now_utc).heard.extensions]
+    if asked and (not answered or max(answered) < max(asked)):
+        return [f"the officer of {nation} asked for more time and has not assented since"]
+    return []
 
 
 def _of_checks(matter: Matter, checks: Iterable[Check]) -> list[str]:
