@@ -143,11 +143,11 @@ class _Check:
         for start in range(0, program.n_gates, _GATES_AT_ONCE):
             slots = program.slot_of_gate[start : start + _GATES_AT_ONCE]
             words = log.z[start : start + len(slots)]
-            left_stream.xor_into(memoryview(words).cast("B"))
+            left_stream.xor_into(words.data.cast("B"))
             kernels.weigh_gates(words, slots, weights, sums[LEFT])
             words = mask[: len(slots)]
             words.fill(0)
-            right_stream.xor_into(memoryview(words).cast("B"))
+            right_stream.xor_into(words.data.cast("B"))
             kernels.weigh_gates(words, slots, weights, sums[RIGHT])
         return sums
 
@@ -155,7 +155,7 @@ class _Check:
         """Steps 3 and 4."""
         rho = field.from_bytes(self._toss(ROW_VARIABLES * _ELEMENT))
         self._shares.bind_rows(rho)
-        self._operands.fold_rows(field.equality_weights(rho), scales)
+        self._operands.fold_rows(field.equality_weights(rho, self._kernels.multiply), scales)
         for _ in range(self._operands.n_steps):
             values = self._proof.share(self._operands.step())
             r = int.from_bytes(self._toss(_ELEMENT), "little")

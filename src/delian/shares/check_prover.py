@@ -65,8 +65,7 @@ class Operands:
 
     def fold_rows(self, row_weights: Words, scales: Words) -> None:
         """Step 3: one element per lane; from here on the log holds field elements."""
-        for vector in self._vectors:
-            self._kernels.fold_rows(vector, row_weights, scales, self._program.block_of_layer)
+        self._kernels.fold_rows(self._vectors, row_weights, scales, self._program.block_of_layer)
         self._vectors = (
             self._log.xa.reshape(-1),
             self._log.ya.reshape(-1),
@@ -84,7 +83,7 @@ class Operands:
         self._size //= 2
         for vector in self._vectors:
             self._kernels.fold(vector, self._count, self._size, r)
-        self._count = min(self._count, self._size)
+        self._count = self._size
 
     def ends(self) -> tuple[int, int, int, int]:
         """The last elements of ``xa, ya, xb, yb``, when all steps are done."""

@@ -16,7 +16,7 @@ _NO: Final = b"\x00"
 
 
 class CheckFailedError(TamperedError):
-    """A block did not pass the check; prover or either verifier may have lied, nobody is accused."""
+    """A block did not pass the check; prover or verifier may have lied, nobody is accused."""
 
     code = "check-failed"
 

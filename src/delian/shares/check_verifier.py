@@ -69,7 +69,7 @@ class Shares:
             tau: Six elements.
         """
         terms = points[:, BINARY_POINTS] ^ row_sums
-        weights = np.broadcast_to(field.equality_weights(tau), terms.shape)
+        weights = field.equality_weights(tau, self._kernels.multiply)[None, :]
         self._points = points
         self.check_values = np.bitwise_xor.reduce(self._kernels.multiply(terms, weights), axis=1)
 

@@ -6,12 +6,14 @@ element with one coefficient per cell. Addition is XOR.
 and the path of machines without a carry-less multiply instruction, where it is slow.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 Words = npt.NDArray[np.uint64]
+Multiply = Callable[[Words, Words], Words]
 
 DEGREE: Final = 64
 MODULUS: Final = (1 << 64) | 0x1B
@@ -95,18 +97,19 @@ def square_root_one(a: int) -> int:
     return a
 
 
-def equality_weights(point: Words) -> Words:
+def equality_weights(point: Words, product: Multiply = multiply) -> Words:
     """eq(point, s) for all bit strings s: the weights of the multilinear extension.
 
     Args:
         point: k elements; the first belongs to the top bit of s.
+        product: The product of two arrays.
 
     Returns:
         2^k elements, indexed by s.
     """
     weights = np.ones(1, dtype=np.uint64)
     for coordinate in point:
-        high = multiply(weights, coordinate)
+        high = product(weights, np.array([coordinate]))
         weights = np.stack([weights ^ high, high], axis=1).reshape(-1)
     return weights
 

@@ -46,7 +46,10 @@ class GateLog:
         used = np.zeros(program.n_layers * ROWS, dtype=np.bool_)
         used[program.slot_of_term] = True
         return cls(
-            *(aligned_zeros(columns, COLUMN) for _ in range(4)),
+            xa=aligned_zeros(columns, COLUMN),
+            ya=aligned_zeros(columns, COLUMN),
+            xb=aligned_zeros(columns, COLUMN),
+            yb=aligned_zeros(columns, COLUMN),
             z=aligned_zeros(program.n_gates, n_words),
             unused_slots=np.flatnonzero(~used).astype(np.int32),
         )

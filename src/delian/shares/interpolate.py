@@ -3,15 +3,13 @@
 Every function is linear in the values, so it works on shares; the first axis is the share.
 """
 
-from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 
 from delian.shares import field
+from delian.shares.field import Multiply
 from delian.shares.program import Words
-
-Multiply = Callable[[Words, Words], Words]
 
 LAST_POINTS: Final = (1, field.X, field.X ^ 1)
 """Where the last polynomial is sent, besides infinity; its value at 0 follows from the claim."""
@@ -54,7 +52,8 @@ def quartic_at(values: Words, r: int, multiply: Multiply) -> Words:
         r: The point.
         multiply: The product of two arrays.
     """
-    return np.bitwise_xor.reduce(multiply(values, quartic_weights(r)[None, :]), axis=1)
+    result: Words = np.bitwise_xor.reduce(multiply(values, quartic_weights(r)[None, :]), axis=1)
+    return result
 
 
 def quartic_weights(r: int) -> Words:

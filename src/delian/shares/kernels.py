@@ -22,7 +22,7 @@ class Kernels(Protocol):
     """What a check needs done to whole arrays; no function keeps a reference to its arguments."""
 
     def multiply(self, a: Words, b: Words) -> Words:
-        """Products in GF(2^64), element by element, of two arrays of one shape."""
+        """Products in GF(2^64), element by element, broadcast as numpy does."""
         ...
 
     def cube(
@@ -65,9 +65,9 @@ class Kernels(Protocol):
         ...
 
     def fold_rows(
-        self, operand: Words, row_weights: Words, scales: Words, block_of_layer: Ints
+        self, operands: tuple[Words, ...], row_weights: Words, scales: Words, block_of_layer: Ints
     ) -> None:
-        """Replaces every column by one element per lane, in place.
+        """Replaces every column of every operand by one element per lane, in place.
 
         Element (column, lane * 8 + j) becomes ``scales[block column, j] * sqrt(X^lane) *``
         the sum of ``row_weights[s]`` over the rows s whose bit is set in this lane of word j.
@@ -81,15 +81,15 @@ class Kernels(Protocol):
 
         Args:
             pairs: Vectors of which the first ``n`` elements count; the rest is zero.
-            n: At most ``2 * half``.
-            half: The element ``i + half`` is the partner of element ``i``.
+            n: More than ``half`` and at most ``2 * half``; a multiple of eight if half is.
+            half: A power of two; the element ``i + half`` is the partner of element ``i``.
         """
         ...
 
-    def fold(self, vector: Words, n: int, half: int, r: int) -> None:
-        """``vector[i] ^= r * (vector[i] ^ vector[i + half])`` for i < min(n, half), in place.
+    def fold(self, values: Words, n: int, half: int, r: int) -> None:
+        """``values[i] ^= r * (values[i] ^ values[i + half])`` for i < half, in place.
 
-        Elements from ``n`` on count as zero.
+        Elements from ``n`` on count as zero; ``half < n <= 2 * half``.
         """
         ...
 

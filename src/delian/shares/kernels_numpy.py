@@ -70,19 +70,20 @@ class NumpyKernels:
             row_sums ^= np.bitwise_xor.reduce(products, axis=(0, 2))
 
     def fold_rows(
-        self, operand: Words, row_weights: Words, scales: Words, block_of_layer: Ints
+        self, operands: tuple[Words, ...], row_weights: Words, scales: Words, block_of_layer: Ints
     ) -> None:
         """Folds the 64 rows of every column to one element per lane, scaled."""
-        chunks = len(operand) // len(block_of_layer)
-        columns = operand.reshape(-1, chunks, ROWS, LANES)
-        roots = LANE_ROOTS[None, :, None]
+        chunks = len(operands[0]) // len(block_of_layer)
+        by_block = scales.reshape(-1, chunks, 1, LANES)
         for layer, block in enumerate(block_of_layer):
-            folded = np.zeros((chunks, 64, LANES), dtype=np.uint64)
-            for row in range(ROWS):
-                bits = (columns[layer, :, None, row] >> _LANES[None, :, None]) & np.uint64(1)
-                folded ^= bits * row_weights[row]
-            scale = scales.reshape(-1, chunks, 1, LANES)[block]
-            columns[layer] = field.multiply(folded, field.multiply(scale, roots))
+            factors = field.multiply(by_block[block], LANE_ROOTS[None, :, None])
+            for operand in operands:
+                column = operand.reshape(-1, chunks, ROWS, LANES)[layer]
+                folded = np.zeros((chunks, 64, LANES), dtype=np.uint64)
+                for row in range(ROWS):
+                    bits = (column[:, None, row] >> _LANES[None, :, None]) & np.uint64(1)
+                    folded ^= bits * row_weights[row]
+                column[...] = field.multiply(folded, factors)
 
     def product_sums(
         self, pairs: tuple[tuple[Words, Words], tuple[Words, Words]], n: int, half: int
@@ -96,24 +97,22 @@ class NumpyKernels:
             sums[1] ^= np.bitwise_xor.reduce(field.multiply(u0 ^ u1, v0 ^ v1))
         return sums
 
-    def fold(self, vector: Words, n: int, half: int, r: int) -> None:
+    def fold(self, values: Words, n: int, half: int, r: int) -> None:
         """Binds the top variable of a vector to ``r``."""
-        low, high = _halves(vector, n, half)
-        vector[: len(low)] = low ^ field.multiply(low ^ high, np.uint64(r))
+        low, high = _halves(values, n, half)
+        values[:half] = low ^ field.multiply(low ^ high, np.array([r], dtype=np.uint64))
 
 
-def _halves(vector: Words, n: int, half: int) -> tuple[Words, Words]:
-    count = min(n, half)
-    high = np.zeros(count, dtype=np.uint64)
-    if n > half:
-        high[: n - half] = vector[half:n]
-    return vector[:count], high
+def _halves(values: Words, n: int, half: int) -> tuple[Words, Words]:
+    high = np.zeros(half, dtype=np.uint64)
+    high[: n - half] = values[half:n]
+    return values[:half], high
 
 
 def _extended(rows: Words) -> Words:
     """Rows ``[chunks, 64, 8]`` on {0, 1}^6 to ``[chunks, 729, 8]`` on {0, 1, infinity}^6.
 
-    A multilinear function's value at infinity is the sum of its values at 0 and 1, so bits stay bits.
+    A multilinear function's value at infinity is the sum of those at 0 and 1, so bits stay bits.
     """
     chunks = len(rows)
     grid = rows.reshape(chunks, *([2] * ROW_VARIABLES), LANES)
