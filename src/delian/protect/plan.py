@@ -39,7 +39,8 @@ def plan(forest: Forest, passes: Sequence[Sequence[bool]]) -> Plan:
         that passes has a gap to fill.
     """
     top = len(forest.levels) - 1
-    blocks = [s for root in range(len(forest.levels[top])) for s in _plan(forest, passes, top, root)]
+    roots = range(len(forest.levels[top]))
+    blocks = [spot for root in roots for spot in _plan(forest, passes, top, root)]
     blocks.sort(key=lambda spot: forest.levels[spot.level][spot.place].leaves[0])
     covered = {leaf for s in blocks for leaf in forest.levels[s.level][s.place].leaves}
     every = [node.leaves[0] for node in forest.levels[0]]

@@ -43,7 +43,7 @@ def judge(figures: Sequence[int], rule: Rule) -> Judgement:
         (``tests/property/test_protect_rule.py``).
         If two blocks pass, so does their union.
     """
-    first, second = (sorted(figures, reverse=True) + [0, 0])[:2]
+    first, second = [*sorted(figures, reverse=True), 0, 0][:2]
     total = sum(figures)
     rest = total - first - second
     beyond = rest - rule.slack
