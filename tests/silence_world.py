@@ -47,9 +47,7 @@ class World:
         fields.update(changes)
         return Proposal.open("release", subject, **fields)  # type: ignore[arg-type]
 
-    def consent(
-        self, nations: tuple[str, ...] | None = None, subject: bytes = SUBJECT
-    ) -> Envelope:
+    def consent(self, nations: tuple[str, ...] | None = None, subject: bytes = SUBJECT) -> Envelope:
         message = pae(STATEMENT_TYPE, subject)
         made = tuple(
             Signature(f"{n}/agent", self.keys[f"{n}/agent"].sign(message))

@@ -135,8 +135,10 @@ def test_pieces_give_back_every_range(
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.tuples(st.binary(max_size=4), st.binary(max_size=4)),
-       st.tuples(st.binary(max_size=4), st.binary(max_size=4)))
+@given(
+    st.tuples(st.binary(max_size=4), st.binary(max_size=4)),
+    st.tuples(st.binary(max_size=4), st.binary(max_size=4)),
+)
 def test_purpose_and_place_never_run_into_each_other(
     one: tuple[bytes, bytes], two: tuple[bytes, bytes]
 ) -> None:

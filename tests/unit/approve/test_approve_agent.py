@@ -114,9 +114,7 @@ def test_superseded_and_withdrawn() -> None:
 
 
 def test_the_own_agent_does_not_sign_while_a_mandate_runs() -> None:
-    verdict = may_countersign(
-        MANDATED, SUBJECT, "NAA", (), GOOD, AFTER, mandates={"NAA": MANDATE}
-    )
+    verdict = may_countersign(MANDATED, SUBJECT, "NAA", (), GOOD, AFTER, mandates={"NAA": MANDATE})
     assert verdict == Verdict(False, ("a stand-in signs for NAA in this round",))
     assert may_countersign(
         MANDATED, SUBJECT, "NAB", (), GOOD, AFTER, mandates={"NAA": MANDATE}
@@ -149,9 +147,7 @@ def test_the_stand_in_keeps_to_its_mandate_and_to_silence() -> None:
         Objection(said(1, "NAC", MANDATED), "no"),
         TimeRequest(said(1, "NAA", MANDATED), "please"),
     ):
-        assert not may_stand_in(
-            MANDATED, SUBJECT, MANDATE, YES, (voice,), ENDS + 10 * HOUR
-        ).allowed
+        assert not may_stand_in(MANDATED, SUBJECT, MANDATE, YES, (voice,), ENDS + 10 * HOUR).allowed
 
 
 @pytest.mark.parametrize("matter", ["terms", "closing", "roster"])

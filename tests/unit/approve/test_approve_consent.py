@@ -98,9 +98,7 @@ def test_a_stand_in_signs_with_the_key_of_its_mandate_and_no_other() -> None:
     )
 
     def count(envelope: Envelope) -> tuple[str, ...]:
-        return count_consents(
-            envelope, WORLD.nations, WORLD.resolve, mandates=mandates
-        ).missing
+        return count_consents(envelope, WORLD.nations, WORLD.resolve, mandates=mandates).missing
 
     assert count(others.added(by_stand_in)) == ()
     assert count(others.added(by_agent)) == ("NAA",)

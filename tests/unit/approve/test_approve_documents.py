@@ -81,8 +81,11 @@ def test_only_the_speakers_officer_speaks_for_it() -> None:
     with pytest.raises(DocumentFormError):
         hear(Envelope(document_type("proposal"), good.payload, good.signatures), WORLD.resolve)
     assent = EarlyAssent(SAID, "")
-    moved = Envelope(document_type("objection"), voice.to_wire(), assent.signed(
-        WORLD.keys["NAA/officer"]).signatures)
+    moved = Envelope(
+        document_type("objection"),
+        voice.to_wire(),
+        assent.signed(WORLD.keys["NAA/officer"]).signatures,
+    )
     with pytest.raises(TamperedError):
         hear(moved, WORLD.resolve)
 
@@ -203,9 +206,18 @@ def test_an_amending_proposal_names_the_old_one_and_starts_its_own_clock() -> No
 
 def test_a_proposal_of_terms_or_a_roster() -> None:
     terms = Proposal.open(
-        "terms", b"{}", round_id="r", nations=("NAB", "NAA"), chair="SEC", opened_utc=OPENED,
-        silence=Duration(5, "working days"), reject_window=Duration(9999, "hours"), holidays=(),
-        extension_limit=0, roster_version=1, terms=None,
+        "terms",
+        b"{}",
+        round_id="r",
+        nations=("NAB", "NAA"),
+        chair="SEC",
+        opened_utc=OPENED,
+        silence=Duration(5, "working days"),
+        reject_window=Duration(9999, "hours"),
+        holidays=(),
+        extension_limit=0,
+        roster_version=1,
+        terms=None,
     )
     assert terms.terms == terms.subject == digest(b"{}")
     assert terms.nations == ("NAA", "NAB")

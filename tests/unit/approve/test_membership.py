@@ -22,12 +22,22 @@ from delian.terms.party import Kind, Party, Roster
 
 
 def nation(code, keys):
-    return Party(code, Kind.ALLY, code, code, {p: k.public.to_wire() for p, k in keys.items()}, date(2026, 1, 1))
+    return Party(
+        code,
+        Kind.ALLY,
+        code,
+        code,
+        {p: k.public.to_wire() for p, k in keys.items()},
+        date(2026, 1, 1),
+    )
 
 
 @pytest.fixture
 def keys():
-    return {c: {p: PrivateKey.generate("ed25519") for p in ("contribute", "agent", "officer")} for c in ("FRA", "ITA", "DEU")}
+    return {
+        c: {p: PrivateKey.generate("ed25519") for p in ("contribute", "agent", "officer")}
+        for c in ("FRA", "ITA", "DEU")
+    }
 
 
 def signed(roster, keys):
@@ -72,7 +82,11 @@ def test_changed_key_is_named_as_recovery_unless_the_old_key_signed(keys):
     assert check_successor(roster, with_old).recovered == ()
     stranger = PrivateKey.generate("ed25519")
     with_stranger = envelope.added(
-        sign(document_type("roster"), canonical(after.to_plain()), {old_keyid("FRA/agent", 1): stranger})
+        sign(
+            document_type("roster"),
+            canonical(after.to_plain()),
+            {old_keyid("FRA/agent", 1): stranger},
+        )
     )
     assert check_successor(roster, with_stranger).recovered == ("FRA/agent",)
 
@@ -99,6 +113,12 @@ joined = 2026-01-01
 """
     roster = Roster.from_toml(text)
     assert roster.party("FRA").joined == date(2026, 1, 1)
-    for bad in (text.replace("ally", "friend"), text.replace("FRA", "FR"), text + "\nx = 1\n[y]\n", text + "colour='red'\n", "= 1"):
+    for bad in (
+        text.replace("ally", "friend"),
+        text.replace("FRA", "FR"),
+        text + "\nx = 1\n[y]\n",
+        text + "colour='red'\n",
+        "= 1",
+    ):
         with pytest.raises(DelianError):
             Roster.from_toml(bad)

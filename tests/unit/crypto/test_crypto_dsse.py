@@ -49,8 +49,12 @@ def test_the_signature_is_bound_to_type_key_id_place_and_bytes() -> None:
         (envelope, "DEU/agent", KEY.public, kind),
         (envelope, "FRA/agent", OTHER.public, kind),
         (Envelope(kind, b"{ }", sig), "FRA/agent", KEY.public, kind),
-        (Envelope(document_type("closing"), b"{}", sig), "FRA/agent", KEY.public,
-         document_type("closing")),
+        (
+            Envelope(document_type("closing"), b"{}", sig),
+            "FRA/agent",
+            KEY.public,
+            document_type("closing"),
+        ),
         (Envelope(kind, b"{}", ()), "FRA/agent", KEY.public, kind),
     ]:
         with pytest.raises(TamperedError):
@@ -68,8 +72,9 @@ def test_signers_count_raw_keys_not_names() -> None:
 
 def test_strangers_and_broken_signatures_count_for_nobody_and_spoil_nothing() -> None:
     good = sign("t", b"x", {"A/agent": KEY}).signatures[0]
-    envelope = Envelope("t", b"x", (Signature("B/agent", bytes(64)), Signature("Z/agent", good.sig),
-                                    good))
+    envelope = Envelope(
+        "t", b"x", (Signature("B/agent", bytes(64)), Signature("Z/agent", good.sig), good)
+    )
     known = {"A/agent": KEY.public, "B/agent": OTHER.public}
     assert signers(envelope, known.get) == ("A/agent",)
 

@@ -123,7 +123,14 @@ def test_a_ledger_is_chained_and_found_again() -> None:
     assert again.checkpoint() == ledger.checkpoint()
     assert [Entry.from_wire(wire) for wire in store] == list(entries)
     assert set(json.loads(store[0])) == {
-        "format", "version", "sequence", "kind", "digest", "who", "round", "previous",
+        "format",
+        "version",
+        "sequence",
+        "kind",
+        "digest",
+        "who",
+        "round",
+        "previous",
     }
 
 

@@ -147,7 +147,7 @@ def test_pieces_open_in_any_order_and_range(size: int) -> None:
 def test_every_altered_byte_of_a_message_in_pieces_is_noticed() -> None:
     sealed = chunked(bytes(25))
     assert opened(sealed) == bytes(25)
-    places = [*range(0, 29), *range(29, HEADER_BYTES, 37), *range(HEADER_BYTES, len(sealed))]
+    places = [*range(29), *range(29, HEADER_BYTES, 37), *range(HEADER_BYTES, len(sealed))]
     for at in places:
         broken = bytearray(sealed)
         broken[at] ^= 1
@@ -263,7 +263,13 @@ def test_keys_travel_and_hide() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "x25519-mlkem768:", "x25519:AAAA", "x25519-mlkem768:AAAA", "x25519-mlkem768:" + "_" * 1622],
+    [
+        "",
+        "x25519-mlkem768:",
+        "x25519:AAAA",
+        "x25519-mlkem768:AAAA",
+        "x25519-mlkem768:" + "_" * 1622,
+    ],
 )
 def test_other_spellings_of_a_key_are_refused(text: str) -> None:
     with pytest.raises(SealFormError):
