@@ -5,7 +5,6 @@ import http.client
 import json
 import ssl
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,7 +22,7 @@ from delian.terms.errors import (
 
 _ERRORS: dict[int, type[DelianError]] = {
     400: InputError,
-    401: UnavailableError,
+    401: RefusedError,
     403: RefusedError,
     409: TamperedError,
     425: NotYetError,
@@ -52,7 +51,7 @@ class OfficeClient:
 
     Args:
         address: ``https://host:port``.
-        certificate: PEM file of the one certificate that is accepted.
+        certificate: PEM text of the one certificate that is accepted.
         origin: Party code of the secretariat.
         keyid: Who asks, for example ``FRA/agent``.
         key: The private key behind *keyid*.
@@ -62,7 +61,7 @@ class OfficeClient:
     def __init__(
         self,
         address: str,
-        certificate: Path,
+        certificate: str,
         origin: str,
         keyid: str,
         key: PrivateKey,
@@ -77,7 +76,7 @@ class OfficeClient:
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_3
         self._tls.check_hostname = False  # the one accepted certificate is pinned instead
-        self._tls.load_verify_locations(str(certificate))
+        self._tls.load_verify_locations(cadata=certificate)
         self._line: http.client.HTTPSConnection | None = None
         self._token = ""
 

@@ -28,7 +28,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from delian.terms.encode import Digest, digest
 from delian.terms.errors import UnavailableError
@@ -103,7 +103,7 @@ class Store:
                 address.parent.mkdir(parents=True, exist_ok=True)
             self._engine = _engine(url)
             _META.create_all(self._engine)
-        except (OperationalError, OSError) as error:
+        except (SQLAlchemyError, OSError) as error:
             raise StoreError(
                 "the node's database cannot be opened", hint="check the disk"
             ) from error

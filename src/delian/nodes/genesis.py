@@ -4,22 +4,24 @@ A private key is made on the machine that uses it and never leaves it. May touch
 certificates. ``docs/howto/first-hour.md`` walks through it.
 """
 
-import shutil
+import ssl
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 
 from delian.adapters.certificates import make_certificate
 from delian.adapters.files import read_bytes, write_bytes
 from delian.approve.membership import check_first, sign_roster
+from delian.crypto.armor import from_base64url, to_base64url
 from delian.crypto.dsse import Envelope
 from delian.crypto.seal import SealPrivate
-from delian.crypto.sign import PrivateKey, PublicKey
+from delian.crypto.sign import PrivateKey
 from delian.nodes.settings import save
 from delian.terms.encode import Digest, canonical, parse
-from delian.terms.errors import RefusedError
+from delian.terms.errors import InputError, RefusedError
 from delian.terms.party import PURPOSES, SIGNING, Kind, Party, Roster
 
+CERTIFICATE_DAYS = 3650
 ROLE_KINDS = {"nation": Kind.ALLY, "host": Kind.HOST, "secretariat": Kind.INSTITUTION}
 
 
@@ -35,7 +37,7 @@ def make_party(
     code: str,
     name: str,
     organisation: str,
-    joined: date,
+    now_utc: datetime,
     *,
     algorithm: str = "ed25519",
 ) -> Party:
@@ -56,15 +58,13 @@ def make_party(
             seal = SealPrivate.generate()
             write_bytes(folder / "host-seal.key", seal.to_secret_bytes(), secret=True)
             public[purpose] = seal.public.to_wire()
-        elif purpose == "host-tls":
-            public[purpose] = _certificate(folder, code).to_wire()
+        elif purpose in ("host-tls", "office-tls"):
+            public[purpose] = _certificate(folder, code, now_utc)
         else:
             key = PrivateKey.generate(algorithm)
             write_bytes(folder / f"{purpose}.key", key.to_secret_bytes(), secret=True)
             public[purpose] = key.public.to_wire()
-    if role == "secretariat":
-        _certificate(folder, code)
-    party = Party(code, kind, name, organisation, public, joined)
+    party = Party(code, kind, name, organisation, public, now_utc.date())
     write_bytes(home / "card.json", canonical(party.to_plain()))
     return party
 
@@ -104,15 +104,28 @@ def settle(home: Path, envelope: Envelope, pinned: Digest, values: Mapping[str, 
     write_bytes(home / "node.toml", save(home, {**values, "roster_digest": pinned}).encode())
 
 
-def pin_office(home: Path, certificate: Path) -> None:
-    """Accept exactly this certificate of the secretariat."""
-    home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(certificate, home / "office.pem")
+def certificate_text(pem: bytes) -> str:
+    """A certificate as the roster spells it: ``x509:`` and base64url of its DER."""
+    der = ssl.PEM_cert_to_DER_cert(pem.decode("ascii"))
+    return "x509:" + to_base64url(der)
 
 
-def _certificate(folder: Path, code: str) -> PublicKey:
-    """A TLS key and certificate in *folder*; the public key goes onto the card."""
-    certificate, secret, public = make_certificate(f"{code.lower()}.delian.internal")
+def certificate_pem(text: str) -> bytes:
+    """The PEM form of a certificate in the roster.
+
+    Raises:
+        InputError: not one.
+    """
+    if not text.startswith("x509:"):
+        raise InputError("the roster holds no certificate where one is needed")
+    der = from_base64url(text.removeprefix("x509:"), max_bytes=65536)
+    return ssl.DER_cert_to_PEM_cert(der).encode("ascii")
+
+
+def _certificate(folder: Path, code: str, now_utc: datetime) -> str:
+    """A TLS key and certificate in *folder*; the certificate goes onto the card."""
+    name = f"{code.lower()}.delian.internal"
+    certificate, secret = make_certificate(name, now_utc, valid_days=CERTIFICATE_DAYS)
     write_bytes(folder / "tls.pem", certificate)
     write_bytes(folder / "tls.key", secret, secret=True)
-    return public
+    return certificate_text(certificate)

@@ -10,7 +10,6 @@ from datetime import datetime
 
 from delian.approve.consent import Consents, count_consents
 from delian.approve.decision import Decision, decide
-from delian.approve.document import check_signed
 from delian.approve.mandate import MANDATE_KIND, YES_KIND, Mandate, StandInYes, running
 from delian.approve.proposal import KIND as PROPOSAL
 from delian.approve.proposal import Proposal
@@ -21,14 +20,14 @@ from delian.approve.withdrawal import Withdrawal
 from delian.contribute.closing import KIND as CLOSING
 from delian.contribute.closing import ClosingList
 from delian.crypto.dsse import Envelope, document_type, signers
+from delian.crypto.sign import PublicKey
 from delian.nodes.desk import STATEMENT_TYPE, Desk, kind_of
-from delian.release.statement import Statement, read_statement
 from delian.terms.encode import Digest, digest, parse
 from delian.terms.errors import NotYetError, RefusedError, TamperedError
 from delian.terms.round_terms import RoundTerms
 from delian.terms.table import Table
 
-TERMS, TABLE, STATEMENT = "terms", "opened", "statement"
+TERMS, TABLE = "terms", "opened"
 
 
 class WrongRoundError(RefusedError):
@@ -68,7 +67,6 @@ class RoundView:
     withdrawals: dict[Digest, Withdrawal] = field(default_factory=dict)
     closings: dict[Digest, ClosingList] = field(default_factory=dict)
     tables: dict[Digest, Table] = field(default_factory=dict)
-    statements: dict[Digest, Statement] = field(default_factory=dict)
 
     def known_terms(self) -> RoundTerms:
         """The terms.
@@ -89,7 +87,13 @@ class RoundView:
             DelianError: it does not verify, or belongs elsewhere; nothing has changed.
         """
         kind = kind_of(envelope)
-        handlers: dict[str, Callable[[Envelope], None]] = {
+        handlers = self._handlers()
+        if kind not in handlers:
+            raise WrongRoundError(f"a node of this kind takes no '{kind}'")
+        handlers[kind](envelope)
+
+    def _handlers(self) -> dict[str, Callable[[Envelope], None]]:
+        return {
             TERMS: self._take_terms,
             PROPOSAL: self._take_proposal,
             MANDATE_KIND: self._take_mandate,
@@ -97,12 +101,8 @@ class RoundView:
             WITHDRAWAL: self._take_withdrawal,
             CLOSING: self._take_closing,
             TABLE: self._take_table,
-            STATEMENT: self._take_statement,
             **dict.fromkeys(VOICES, self._take_voice),
         }
-        if kind not in handlers:
-            raise WrongRoundError(f"a node of this kind takes no '{kind}'")
-        handlers[kind](envelope)
 
     def _take_terms(self, envelope: Envelope) -> None:
         terms = RoundTerms.from_plain(parse(envelope.payload))
@@ -114,7 +114,7 @@ class RoundView:
             )
         if self.terms is not None and self.terms.digest != terms.digest:
             raise WrongRoundError("this round has other terms already; new terms need a new round")
-        self._signed_by(envelope, f"{terms.chair}/sign", but_more=True)
+        self._signed_by(envelope, f"{terms.chair}/sign")
         self.terms = terms
         self.desk.gather(envelope)
 
@@ -143,7 +143,7 @@ class RoundView:
 
     def _take_closing(self, envelope: Envelope) -> None:
         terms = self.known_terms()
-        self._signed_by(envelope, f"{terms.chair}/sign", but_more=True)
+        self._signed_by(envelope, f"{terms.chair}/sign")
         closing = ClosingList.from_wire(envelope.payload)
         if closing.round_id != self.round_id or closing.terms_digest != terms.digest:
             raise WrongRoundError("the closing list belongs to another round")
@@ -159,15 +159,6 @@ class RoundView:
         if not known & {f"{h}/host-sign" for h in terms.hosts} | known & {f"{terms.chair}/sign"}:
             raise UnsignedPaperError("the table carries no signature of a host of these terms")
         self.tables[table.digest] = table
-        self.desk.gather(envelope)
-
-    def _take_statement(self, envelope: Envelope) -> None:
-        terms = self.known_terms()
-        self._signed_by(envelope, f"{terms.chair}/sign", but_more=True)
-        statement = read_statement(envelope.payload)
-        if statement.round_id != self.round_id or statement.terms_digest != terms.digest:
-            raise WrongRoundError("the statement belongs to another round")
-        self.statements[digest(envelope.payload)] = statement
         self.desk.gather(envelope)
 
     # --- what follows from the papers ------------------------------------------------------
@@ -243,13 +234,11 @@ class RoundView:
     def _must_consent(self) -> tuple[str, ...]:
         return tuple(sorted(self.known_terms().nations))
 
-    def _resolve(self, keyid: str):  # type: ignore[no-untyped-def]
+    def _resolve(self, keyid: str) -> PublicKey | None:
         return self.desk.membership.resolve(keyid)
 
-    def _signed_by(self, envelope: Envelope, keyid: str, *, but_more: bool) -> None:
-        if not but_more:
-            check_signed(envelope, kind_of(envelope), keyid, self._resolve)
-        elif keyid not in signers(envelope, self._resolve):
+    def _signed_by(self, envelope: Envelope, keyid: str) -> None:
+        if keyid not in signers(envelope, self._resolve):
             raise UnsignedPaperError(f"the paper does not carry the signature of {keyid}")
 
 
@@ -257,11 +246,11 @@ def round_of(envelope: Envelope) -> str:
     """Which round a paper says it belongs to; proven only when the view takes it.
 
     Raises:
-        InputError: it names none.
+        WrongRoundError: it names none.
     """
     plain = parse(envelope.payload)
-    if kind_of(envelope) == STATEMENT:
-        return read_statement(envelope.payload).round_id
+    if isinstance(plain, dict) and isinstance(plain.get("predicate"), dict):
+        plain = plain["predicate"]
     if not isinstance(plain, dict) or not isinstance(plain.get("round"), str):
         raise WrongRoundError("the paper names no round")
     return str(plain["round"])

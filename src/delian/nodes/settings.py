@@ -37,7 +37,6 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("code", None, "Party code of this node in the roster."),
     Setting("office", "", "Address of the secretariat, https://host:port; empty for files only."),
     Setting("office_code", "SEC", "Party code of the secretariat."),
-    Setting("office_certificate", "office.pem", "The one certificate accepted there; in the home."),
     Setting("roster_digest", None, "Digest of the first roster, received out of band."),
     Setting("database", "", "Address of a PostgreSQL database; empty for SQLite in the home."),
     Setting("listen", "127.0.0.1:0", "Where a host or the secretariat listens, address:port."),
@@ -62,7 +61,6 @@ class Settings:
     code: str
     office: str
     office_code: str
-    office_certificate: str
     roster_digest: str
     database: str
     listen: str

@@ -32,7 +32,7 @@ class Kind(StrEnum):
 PURPOSES: Mapping[Kind, tuple[str, ...]] = {
     Kind.ALLY: ("contribute", "agent", "officer"),
     Kind.PARTNER: ("agent",),
-    Kind.INSTITUTION: ("sign",),
+    Kind.INSTITUTION: ("sign", "office-tls"),
     Kind.HOST: ("host-sign", "host-seal", "host-tls"),
     Kind.COMPANY: (),
 }
@@ -54,7 +54,7 @@ class Party:
         kind: What binds it.
         name: For people.
         organisation: Who runs it; three hosts must belong to three organisations.
-        keys: Purpose to public key in wire text.
+        keys: Purpose to public key in wire text; for TLS the certificate, ``x509:<base64url>``.
         joined: First day of membership.
         left: Day after the last one, or None.
     """
