@@ -1,0 +1,62 @@
+"""Hold answers of the product against coarse limits; a shared machine may be three times slower."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+SLACK = 3
+# id: (member of the figure, what it must reach, whether a slow machine excuses more)
+LIMITS = {
+    "second_start_s": ("value", 0.5, True),
+    "semi_honest": ("ratio", 22, True),
+    "tls": ("ratio", 40, True),
+    "first_pass": ("ratio", 80, True),
+    "ands_per_cell": ("value", 5400, False),
+    "malicious": ("ratio", 40, True),
+    "malicious_bytes": ("ratio", 1.1, False),
+    "malicious_large": ("ratio", 250, True),
+    "merged_round": ("ratio", 120, True),
+    "many_contributors": ("ratio", 120, True),
+    "memory_mb": ("value", 350, False),
+    "verify_ms": ("value", 40, True),
+    "decision_us": ("value", 1, True),
+}
+
+
+def main(kind: str, *paths: str) -> None:
+    """Judge each file; leave with 1 when one is beyond its limit."""
+    judge = {"demo": demo, "bench": bench}[kind]
+    complaints = [line for path in paths for line in judge(json.loads(Path(path).read_text()))]
+    print("\n".join(complaints) or f"{kind}: within the limits")
+    sys.exit(1 if complaints else 0)
+
+
+def bench(answer: dict[str, Any]) -> list[str]:
+    """What is too slow, too big or missing in one answer of ``bench --json``."""
+    complaints = [] if answer["figures"] else [f"{answer['bench']}: no figures"]
+    for figure in answer["figures"]:
+        print(json.dumps(figure))
+        member, limit, excused = LIMITS.get(figure["id"], ("value", float("inf"), False))
+        bound = limit * SLACK if excused else limit
+        if figure[member] > bound:
+            complaints.append(f"{figure['id']}: {member} {figure[member]} is above {bound}")
+    return complaints
+
+
+def demo(answer: dict[str, Any]) -> list[str]:
+    """What the demo must show."""
+    attack = answer["attack"]
+    wrong = {
+        "not verified": answer["verified"] is not True,
+        "not 32 nations": answer["nations"] != 32,
+        "nobody objected": answer["proposals"] < 2,
+        "no second edition": len(answer["editions"]) < 2,
+        "an attack came too close": attack["worst_margin_percent"] < attack["rule_percent"],
+        "slower than a minute": answer["seconds"] > 20 * SLACK,
+    }
+    return [f"demo: {what}" for what, is_so in wrong.items() if is_so]
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
