@@ -1,67 +1,80 @@
-"""Self-signed certificates whose key the roster pins; no authority vouches for anybody.
+"""A host's own certificate: self-signed, pinned by its peers, trusted for nothing else."""
 
-A certificate here only carries a public key into TLS. Its dates say nothing: the roster decides
-from when until when a key counts.
-"""
-
-from datetime import UTC, datetime
+import hashlib
+from datetime import datetime, timedelta
+from typing import Literal
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from delian.crypto.sign import PublicKey
-from delian.terms.errors import TamperedError
-
-_FROM = datetime(2000, 1, 1, tzinfo=UTC)
-_UNTIL = datetime(2100, 1, 1, tzinfo=UTC)
-
-
-class CertificateError(TamperedError):
-    """A certificate does not carry the key that the roster pins."""
-
-    code = "certificate"
+Algorithm = Literal["ed25519", "p256"]
 
 
-def make_certificate(name: str) -> tuple[bytes, bytes, PublicKey]:
-    """A fresh Ed25519 key and its self-signed certificate for *name*.
+def make_certificate(
+    name: str, now_utc: datetime, *, algorithm: Algorithm = "ed25519", valid_days: int = 400
+) -> tuple[bytes, bytes]:
+    """A fresh self-signed certificate and its private key, both as PEM.
 
-    Returns:
-        Certificate (PEM), private key (PEM), and the public key that the roster pins.
+    Args:
+        name: The host's name; peers compare the certificate itself, not this name.
+        now_utc: The certificate is valid from an hour earlier.
+        algorithm: The kind of key.
+        valid_days: How long it is valid.
     """
-    key = Ed25519PrivateKey.generate()
+    key: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
+    if algorithm == "ed25519":
+        key = ed25519.Ed25519PrivateKey.generate()
+    else:
+        key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    purposes = x509.ExtendedKeyUsage(
+        [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    )
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(_FROM)
-        .not_valid_after(_UNTIL)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .not_valid_before(now_utc - timedelta(hours=1))
+        .not_valid_after(now_utc + timedelta(days=valid_days))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, None)
+        .add_extension(usage, critical=True)
+        .add_extension(purposes, critical=False)
+        .add_extension(identifier, critical=False)
+        .sign(key, None if algorithm == "ed25519" else hashes.SHA256())
     )
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return certificate.public_bytes(Encoding.PEM), secret, _public(key.public_key())
+    return certificate.public_bytes(Encoding.PEM), secret
 
 
-def key_of(certificate: bytes) -> PublicKey:
-    """The public key that a certificate (DER, as TLS hands it over) carries.
-
-    Raises:
-        CertificateError: not a certificate with an Ed25519 key.
-    """
-    try:
-        found = x509.load_der_x509_certificate(certificate).public_key()
-    except ValueError as error:
-        raise CertificateError("the peer's certificate cannot be read") from error
-    if not isinstance(found, Ed25519PublicKey):
-        raise CertificateError("the peer's certificate carries another kind of key")
-    return _public(found)
+def fingerprint(certificate_pem: bytes) -> str:
+    """The SHA-256 of the certificate, in hex: what peers pin."""
+    certificate = x509.load_pem_x509_certificate(certificate_pem)
+    return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
 
 
-def _public(key: Ed25519PublicKey) -> PublicKey:
-    return PublicKey("ed25519", key.public_bytes_raw())
+def public_key_bytes(certificate_pem: bytes) -> bytes:
+    """The certificate's public key (DER), for a roster that names keys instead of certificates."""
+    key = x509.load_pem_x509_certificate(certificate_pem).public_key()
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

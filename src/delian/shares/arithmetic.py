@@ -24,7 +24,7 @@ def full_adder(net: Netlist, a: Wire, b: Wire, c: Wire) -> tuple[Wire, Wire]:
 
 
 def add(net: Netlist, x: Bits, y: Bits, carry: Wire = ZERO, width: int | None = None) -> Bits:
-    """x + y + carry modulo 2^width; without a width one bit longer than the longer of the two."""
+    """The sum x + y + carry modulo 2^width; without a width one bit longer than the longer of the two."""
     width = max(len(x), len(y)) + 1 if width is None else width
     out: Bits = []
     for j in range(width - 1):
@@ -34,7 +34,7 @@ def add(net: Netlist, x: Bits, y: Bits, carry: Wire = ZERO, width: int | None = 
 
 
 def subtract(net: Netlist, x: Bits, y: Bits, width: int) -> Bits:
-    """x − y modulo 2^width."""
+    """The difference x − y modulo 2^width."""
     return add(net, x, [net.negate(bit(y, j)) for j in range(width)], ONE, width)
 
 
@@ -79,7 +79,7 @@ def _compress(
 
 
 def _prefix_add(net: Netlist, x: Bits, y: Bits) -> Bits:
-    """x + y modulo 2^len(x) in a logarithmic number of messages (Sklansky's prefix tree)."""
+    """The sum x + y modulo 2^len(x) in a logarithmic number of messages (Sklansky's prefix tree)."""
     half = [net.xor(a, b) for a, b in zip(x, y, strict=True)]
     spans = [(net.both(a, b), h) for a, b, h in zip(x, y, half, strict=True)][:-1]
     step = 1
@@ -120,10 +120,8 @@ def at_least(net: Netlist, x: Bits, constant: int) -> Wire:
     """Whether x is at least a public constant."""
     result = ONE
     for j in range(max(len(x), constant.bit_length())):
-        if constant >> j & 1:
-            result = net.both(bit(x, j), result)
-        else:
-            result = net.either(bit(x, j), result)
+        join = net.both if constant >> j & 1 else net.either
+        result = join(bit(x, j), result)
     return result
 
 
@@ -137,9 +135,7 @@ def all_of(net: Netlist, wires: Sequence[Wire]) -> Wire:
     left = list(wires) or [ONE]
     while len(left) > 1:
         odd = len(left) % 2
-        left = left[:odd] + [
-            net.both(left[j], left[j + 1]) for j in range(odd, len(left), 2)
-        ]
+        left = left[:odd] + [net.both(left[j], left[j + 1]) for j in range(odd, len(left), 2)]
     return left[0]
 
 
@@ -160,7 +156,7 @@ def select(net: Netlist, choices: Sequence[tuple[Wire, Bits]]) -> Bits:
 
 
 def times(net: Netlist, x: Bits, constant: int, width: int) -> Bits:
-    """x · constant modulo 2^width, by signed digits; ``constant`` is at least one."""
+    """The product x · constant modulo 2^width, by signed digits; ``constant`` is at least one."""
     result: Bits | None = None
     shift = 0
     digits: list[tuple[int, int]] = []
@@ -221,9 +217,7 @@ def _play(net: Netlist, members: Sequence[Bits], style: Style) -> _Match:
             seconds.append(net.xor(high, wins[-1]))
     wins.append(net.xor(*wins, ONE))
     seconds.append(net.xor(*seconds, ONE))
-    return _Match(
-        tuple(members), wins, seconds, select(net, list(zip(wins, members, strict=True)))
-    )
+    return _Match(tuple(members), wins, seconds, select(net, list(zip(wins, members, strict=True))))
 
 
 def largest(net: Netlist, numbers: Sequence[Bits], style: Style) -> Bits:
@@ -239,8 +233,9 @@ def two_largest(
 ) -> tuple[Bits, Bits]:
     """The largest and the second largest of the numbers (equal when the largest stands twice).
 
-    A knockout of pairs down to ``final`` contestants, who all meet each other. The second largest lost to
-    the largest: per level one number, selected by the champion's one-hot path, and the largest of these.
+    A knockout of pairs down to ``final`` contestants, who all meet each other. The second largest
+    lost to the largest: per level one number, selected by the champion's one-hot path, and of
+    these the largest.
     """
     if len(numbers) == 1:
         return numbers[0], []

@@ -6,6 +6,7 @@ Planes: a nation's figure is ``width`` planes, least significant first; nations 
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from math import gcd
 
 from delian.shares.arithmetic import (
@@ -24,7 +25,7 @@ from delian.shares.netlist import ONE, ZERO, Bits, Netlist, Wire, bit
 from delian.shares.program import Program
 from delian.shares.schedule import schedule
 
-__all__ = ["Rule", "band", "difference", "merge", "plan_down", "plan_up", "rule"]
+__all__ = ["Rule", "all_flags", "band", "difference", "merge", "plan_down", "plan_up", "rule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Rule:
     Args:
         p_percent: The p % rule's p, at least 0.
         slack: What readers may know from integers and bands: e − 2 of ``docs/round.md``.
-        min_contributors: Counted in the circuit only above three; R > slack ≥ 1 already needs three.
+        min_contributors: Counted in the circuit only above three: R > slack ≥ 1 needs three.
         nk: (n, k): the n largest, n ≤ 2, hold at most k percent of the total.
     """
 
@@ -54,7 +55,8 @@ class Rule:
 def rule(n: int, width: int, test: Rule, style: Style = "ripple") -> Program:
     """Total and verdict of one block.
 
-    Inputs: ``figures``. Outputs: ``total`` (width + ceil(log2 n) planes), ``pass``, and ``fail`` = not pass.
+    Inputs: ``figures``. Outputs: ``total`` (width + ceil(log2 n) planes), ``pass``,
+    ``fail`` = not pass.
     """
     net = Netlist()
     figures = [net.input_bits(width) for _ in range(n)]
@@ -85,8 +87,8 @@ def difference(
 ) -> Program:
     """Whether a block may be opened anew: |new − old|, nation by nation, passes the test.
 
-    With ``new_passes`` the new figures must pass it too, in one bit: reopening an opened block, or a
-    cell that was tested and withheld. Without it only |δ| is tested: several earlier openings are
+    With ``new_passes`` the new figures must pass it too, in one bit: reopening an opened block,
+    or a cell that was tested and withheld. Without it only |δ| is tested: several earlier openings are
     joined with ``all_flags``, the new figures then being tested once.
 
     Inputs: ``new``, ``old``. Outputs: ``total`` of the new figures, ``pass``, ``fail``.
@@ -100,9 +102,7 @@ def difference(
     if new_passes:
         good = net.both(good, _passes(net, new, total, test, style))
     inputs = [("new", _flat(new)), ("old", _flat(old))]
-    return schedule(
-        net, inputs, [("total", total), ("pass", [good]), ("fail", [net.negate(good)])]
-    )
+    return schedule(net, inputs, [("total", total), ("pass", [good]), ("fail", [net.negate(good)])])
 
 
 @cache
@@ -112,7 +112,7 @@ def band(n: int, width: int, edges: tuple[int, ...], style: Style = "ripple") ->
     Args:
         n: Nations.
         width: Planes of a figure.
-        edges: Ascending lower edges, the first being the minimum: below the second edge the index is 0.
+        edges: Ascending lower edges, the first being the minimum; below the second the index is 0.
         style: Ripple or tree.
 
     Inputs: ``figures``. Outputs: ``index``.
@@ -123,7 +123,7 @@ def band(n: int, width: int, edges: tuple[int, ...], style: Style = "ripple") ->
     figures = [net.input_bits(width) for _ in range(n)]
     count = _count(net, figures, style)
     reached = [ONE, *(at_least(net, count, edge) for edge in edges[1:]), ZERO]
-    only = [net.xor(one, following) for one, following in zip(reached, reached[1:], strict=False)]
+    only = [net.xor(one, following) for one, following in pairwise(reached)]
     planes = max(1, (len(edges) - 1).bit_length())
     index = [net.xor(*(only[m] for m in range(len(edges)) if m >> b & 1)) for b in range(planes)]
     return schedule(net, [("figures", _flat(figures))], [("index", index)])
@@ -133,9 +133,9 @@ def band(n: int, width: int, edges: tuple[int, ...], style: Style = "ripple") ->
 def plan_up(fanout: int) -> Program:
     """One node of the plan, from the leaves up: are all leaves below covered?
 
-    Inputs: ``open`` (one flag a child: its leaves are not all covered; a missing child is 0, a leaf's flag
-    is its ``fail``) and ``pass`` of the node. Outputs: ``gap`` (a child is open) and ``open`` (a gap, and
-    the node does not pass itself).
+    Inputs: ``open`` (one flag a child: its leaves are not all covered; a missing child is 0, a
+    leaf's flag is its ``fail``) and ``pass`` of the node. Outputs: ``gap`` (a child is open) and
+    ``open`` (a gap, and the node does not pass itself).
     """
     net = Netlist()
     children = net.input_bits(fanout)
@@ -170,7 +170,7 @@ def plan_down(*, root: bool = False, leaf: bool = False) -> Program:
 
 @cache
 def all_flags(count: int) -> Program:
-    """Whether every one of ``count`` flags is one. Inputs: ``flags``. Outputs: ``pass``, ``fail``."""
+    """Whether all of ``count`` flags are one. Inputs: ``flags``. Outputs: ``pass``, ``fail``."""
     net = Netlist()
     flags = net.input_bits(count)
     good = all_of(net, flags)
@@ -190,9 +190,7 @@ def _count(net: Netlist, figures: list[Bits], style: Style) -> Bits:
     return column_sum(net, present, len(figures).bit_length(), style)
 
 
-def _verdict(
-    net: Netlist, figures: list[Bits], test: Rule, style: Style
-) -> list[tuple[str, Bits]]:
+def _verdict(net: Netlist, figures: list[Bits], test: Rule, style: Style) -> list[tuple[str, Bits]]:
     total = _total(net, figures, style)
     good = _passes(net, figures, total, test, style)
     return [("total", total), ("pass", [good]), ("fail", [net.negate(good)])]
@@ -235,7 +233,9 @@ def _margin(net: Netlist, total: Bits, first: Bits, second: Bits, slack: int) ->
         carries.append(carry)
     margin = add(net, sums, carries, low, width)
     if constant < 0:
-        margin = add(net, margin, [ONE if constant >> j & 1 else ZERO for j in range(width)], width=width)
+        margin = add(
+            net, margin, [ONE if constant >> j & 1 else ZERO for j in range(width)], width=width
+        )
     return margin
 
 

@@ -1,4 +1,7 @@
-"""What an executor does: the local rows of one round, on both shares. Two executors, one meaning."""
+"""What an executor does: the local rows of one round, on both shares.
+
+Two executors, one meaning.
+"""
 
 from typing import Final, Protocol
 
@@ -20,10 +23,20 @@ class Executor(Protocol):
         """Runs rows ``start..stop``: XOR rows on both shares, products into ``own`` only."""
         ...
 
-    def run_logged(  # noqa: PLR0913 -- the hot path takes its arrays as they are
-        self, program: Program, start: int, stop: int, first_term: int, own: Words, nxt: Words, log: GateLog
+    def run_logged(
+        self,
+        program: Program,
+        start: int,
+        stop: int,
+        first_term: int,
+        own: Words,
+        nxt: Words,
+        log: GateLog,
     ) -> None:
-        """The same, writing the operands of every term into the log; ``first_term`` is the first one's number."""
+        """The same, writing the operands of every term into the log.
+
+        ``first_term`` is the number of the first term among these rows.
+        """
         ...
 
 

@@ -1,7 +1,6 @@
 """The fast executor: compiled loops over the rows of a round; imported by host processes only."""
 
 import numba
-import numpy as np
 
 from delian.shares.gatelog import GateLog
 from delian.shares.program import Ints, Program, Words

@@ -1,7 +1,7 @@
 """A circuit over GF(2) while it is being written: inputs, free XORs, and gates that cost one bit.
 
-In replicated sharing a gate may sum any number of products and still sends one bit, so a selection by
-one-hot flags is one gate per bit (``dot``). Wire 0 is the constant zero, wire 1 the constant one.
+In replicated sharing a gate may sum any number of products and still sends one bit, so a selection
+by one-hot flags is one gate per bit (``dot``). Wire 0 is the constant zero, wire 1 the constant one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -74,7 +74,7 @@ class Netlist:
         return self.dot([(x, y)])
 
     def either(self, x: Wire, y: Wire) -> Wire:
-        """x or y. One gate."""
+        """Whether x or y is one. One gate."""
         return self.xor(x, y, self.both(x, y))
 
     def dot(self, products: Iterable[tuple[Factor, Factor]]) -> Wire:
@@ -88,9 +88,7 @@ class Netlist:
                 continue
             if (p, q) == (ONE, ZERO):
                 free += (r, t)
-            elif (r, t) == (ONE, ZERO):
-                free += (p, q)
-            elif (p, q) == (r, t):
+            elif (r, t) == (ONE, ZERO) or (p, q) == (r, t):
                 free += (p, q)
             else:
                 terms ^= {(p, q, r, t) if (p, q) <= (r, t) else (r, t, p, q)}

@@ -20,7 +20,7 @@ Cells = npt.NDArray[np.int64]
 
 
 def gather(planes: Words, cells: Cells) -> Words:
-    """Planes whose lane l holds cell ``cells[l]`` of the given planes, zero where it is ``MISSING``.
+    """Planes whose lane l holds cell ``cells[l]`` of the given ones, zero where it is ``MISSING``.
 
     Args:
         planes: One share, ``[planes, words]``.
@@ -65,4 +65,4 @@ def mask_lanes(planes: Words, keep: Words) -> Words:
 
 
 def _n_lanes(planes: Words) -> int:
-    return planes.shape[1] * CELLS_PER_WORD
+    return int(planes.shape[1]) * CELLS_PER_WORD

@@ -5,7 +5,7 @@ A seed's stream is cut into chunks of ``CHUNK_WORDS`` words of all planes, so th
 cells expands by itself and a table streams in blocks.
 
 Leaks:
-    Any two of the three shares say nothing about the planes; their size tells the frame, which is public.
+    Any two of the three shares say nothing about the planes; their size is public.
 """
 
 from collections.abc import Callable
@@ -78,7 +78,7 @@ def expand_into(seed: bytes, first_word: int, out: Words) -> None:
     counter = (first_chunk * chunk_bytes // _AES_BLOCK).to_bytes(_AES_BLOCK, "big")
     stream = Cipher(algorithms.AES256(seed), modes.CTR(counter)).encryptor()
     buffer = np.zeros((stop_chunk - first_chunk, n_planes, CHUNK_WORDS), dtype="<u8")
-    raw = memoryview(buffer).cast("B")
+    raw = buffer.data.cast("B")
     stream.update_into(raw, raw)
     for number, chunk in enumerate(buffer, start=first_chunk):
         start, stop = number * CHUNK_WORDS, (number + 1) * CHUNK_WORDS
