@@ -63,6 +63,10 @@ EXAMPLE = """<?xml version="1.0" encoding="UTF-8"?>
 </s:originatorConfidentialityLabel>
 """
 XS = b'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">%s</xs:schema>'
+ONLY = (
+    '<s:Category TagName="Only" Type="PERMISSIVE"><s:GenericValue>FRA</s:GenericValue></s:Category>'
+    "</s:ConfidentialityInformation>"
+)
 MEANT = Label(
     Marking(POLICY.oid, 2, MEMBERS | {"JPN"}),
     "NATO",
@@ -216,6 +220,7 @@ def test_every_rule_has_a_mutation_and_all_findings_come_at_once():
             "<s:GenericValue>JPN</s:GenericValue>",
         ),
         (LabelContextError, "<s:GenericValue>JPN</s:GenericValue>", ""),
+        (LabelContextError, "</s:ConfidentialityInformation>", ONLY),
         (LabelValueError, "JPN", "EU"),
         (LabelValueError, 'TagName="Context"', 'TagName="Owner"'),
         (LabelValueError, "urn:oid:1.3.26.1.4.4", "urn:oid:1.3.26.1.4.2"),

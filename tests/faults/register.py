@@ -1,0 +1,6 @@
+"""All faults, by room."""
+
+from tests.faults import faults_label
+from tests.faults.plant import Fault
+
+FAULTS: tuple[Fault, ...] = (*faults_label.FAULTS,)
