@@ -10,6 +10,7 @@ import pytest
 
 from delian.cli import verbs
 from delian.cli.main import root
+from delian.nodes.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -85,6 +86,13 @@ def test_the_overview_names_every_verb_and_how_to_begin() -> None:
     text = verbs.overview("./start")
     assert all(f"  {verb.name} " in text for verb in verbs.VERBS)
     assert "./start demo" in text
+
+
+def test_every_setting_is_explained() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert SETTINGS
+    missing = [s.name for s in SETTINGS if f"| `{s.name}` |" not in text or s.sentence not in text]
+    assert not missing
 
 
 def formats() -> set[str]:
