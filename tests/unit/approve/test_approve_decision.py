@@ -173,6 +173,7 @@ def test_an_amended_proposal_ends_the_old_one() -> None:
     for other in (
         WORLD.propose(b"other", opened_utc=ENDS + SECOND, amends=PROPOSAL),
         WORLD.propose(b"other", opened_utc=OPENED + HOUR),
+        WORLD.propose(b"other", opened_utc=OPENED + HOUR, amends=WORLD.propose(b"third")),
         WORLD.propose(b"other", opened_utc=OPENED + HOUR, amends=PROPOSAL, chair="OTH"),
         WORLD.propose(b"other", opened_utc=OPENED + HOUR, amends=PROPOSAL, round_id="r2"),
     ):
