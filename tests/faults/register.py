@@ -1,6 +1,6 @@
 """All faults, by room."""
 
-from tests.faults import faults_label
+from tests.faults import faults_approve, faults_label
 from tests.faults.plant import Fault
 
-FAULTS: tuple[Fault, ...] = (*faults_label.FAULTS,)
+FAULTS: tuple[Fault, ...] = (*faults_approve.FAULTS, *faults_label.FAULTS)

@@ -1,0 +1,173 @@
+"""Mistakes in the approve room."""
+
+from tests.faults.plant import Fault
+
+DECISION = "unit/approve/test_approve_decision.py"
+LAWS = "property/test_approve_laws.py"
+CONSENT = "unit/approve/test_approve_consent.py"
+AGENT = "unit/approve/test_approve_agent.py"
+DOCUMENTS = "unit/approve/test_approve_documents.py"
+DURATIONS = "unit/approve/test_approve_durations.py"
+
+FAULTS = (
+    Fault(
+        "approve-1",
+        "approve/decision.py",
+        "    if heard.breaking:",
+        "    if heard.breaking and consents is None:",
+        "signatures that are all there would outvote an objection",
+        (DECISION, LAWS),
+    ),
+    Fault(
+        "approve-2",
+        "approve/decision.py",
+        "    if now_utc <= ends_utc:",
+        "    if now_utc <= ends_utc and len(heard.assents) < len(proposal.nations):",
+        "assent of all would end silence early",
+        (DECISION, LAWS),
+    ),
+    Fault(
+        "approve-3",
+        "approve/decision.py",
+        "    if consents is None or missing:",
+        "    if consents is None or len(missing) > 1:",
+        "31 of 32 would be enough",
+        (DECISION, LAWS),
+    ),
+    Fault(
+        "approve-4",
+        "approve/decision.py",
+        "e.said.at_utc <= ends_utc and e.until_utc > ends_utc",
+        "e.said.at_utc <= ends_utc",
+        "the chair could end silence earlier by an extension",
+        (DECISION, LAWS),
+    ),
+    Fault(
+        "approve-5",
+        "approve/decision.py",
+        "            best = max(fit",
+        "            best = min(fit",
+        "a second extension with one number would bring the end nearer",
+        (DECISION, LAWS),
+    ),
+    Fault(
+        "approve-6",
+        "approve/decision.py",
+        " and v.said.speaker == proposal.chair",
+        "",
+        "a nation could extend in the chair's place",
+        (DECISION, LAWS),
+    ),
+    Fault(
+        "approve-7",
+        "approve/decision.py",
+        "v.said.at_utc <= ends_utc and v.said.speaker in proposal.nations",
+        "v.said.at_utc <= proposal.silence_ends_utc and v.said.speaker in proposal.nations",
+        "an objection in extended time would be lost",
+        (DECISION, LAWS),
+    ),
+    Fault(
+        "approve-8",
+        "approve/decision.py",
+        "        and other.opened_utc <= until_utc\n",
+        "",
+        "a proposal opened after silence held would undo what was agreed",
+        (DECISION,),
+    ),
+    Fault(
+        "approve-9",
+        "approve/consent.py",
+        "    if envelope.payload_type != payload_type:",
+        '    if payload_type == "":',
+        "signatures over the terms would pass for consent to a release",
+        (CONSENT,),
+    ),
+    Fault(
+        "approve-10",
+        "approve/consent.py",
+        "    if consents is None or consents.subject != proposal.subject:",
+        "    if consents is None:",
+        "consent to other bytes would count",
+        (CONSENT, DECISION),
+    ),
+    Fault(
+        "approve-11",
+        "approve/consent.py",
+        '        keyid = f"{nation}/agent" if mandate is None else mandate.keyid',
+        '        keyid = f"{nation}/agent"',
+        "the own agent key would count while a mandate runs",
+        (CONSENT,),
+    ),
+    Fault(
+        "approve-12",
+        "approve/mandate.py",
+        "            and proposal.silence_ends_utc <= self.expires_utc\n",
+        "",
+        "an expired mandate would still run",
+        (CONSENT,),
+    ),
+    Fault(
+        "approve-13",
+        "approve/mandate.py",
+        "            self.id in proposal.mandates\n            and self.round_id",
+        "            self.round_id",
+        "a mandate that nobody listed would run",
+        (CONSENT,),
+    ),
+    Fault(
+        "approve-14",
+        "approve/agent.py",
+        "    if nation in (mandates or {}):",
+        "    if nation in (mandates or {}) and not voices:",
+        "a nation would sign twice, itself and through its stand-in",
+        (AGENT,),
+    ),
+    Fault(
+        "approve-15",
+        "approve/agent.py",
+        "    reasons += _of_officer(proposal, nation, said, now_utc)\n",
+        "",
+        "the agent would sign while its officer waits for time or objects late",
+        (AGENT, LAWS),
+    ),
+    Fault(
+        "approve-16",
+        "approve/agent.py",
+        '    reasons += [f"{name}: was not checked" for name in needed if name not in seen]\n',
+        "",
+        "an agent whose checks were never made would sign",
+        (AGENT,),
+    ),
+    Fault(
+        "approve-17",
+        "approve/agent.py",
+        "    if yes is None or (yes",
+        "    if yes is not None and (yes",
+        "a stand-in would sign without the yes of the nation it stands for",
+        (AGENT,),
+    ),
+    Fault(
+        "approve-18",
+        "approve/voices.py",
+        "    check_signed(envelope, voice.kind, voice.keyid, resolve)\n",
+        "",
+        "anybody could object for anybody",
+        (DOCUMENTS,),
+    ),
+    Fault(
+        "approve-19",
+        "approve/document.py",
+        "    if document.to_wire() != payload:",
+        "    if not document.to_wire():",
+        "one document would have many digests",
+        (DOCUMENTS, LAWS),
+    ),
+    Fault(
+        "approve-20",
+        "approve/durations.py",
+        "    return day.weekday() < _SATURDAY and day not in holidays",
+        "    return day.weekday() < _SATURDAY",
+        "silence would run out over a holiday",
+        (DURATIONS, LAWS),
+    ),
+)
