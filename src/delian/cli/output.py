@@ -47,11 +47,26 @@ def talk(message: str) -> None:
     sys.stderr.flush()
 
 
-def show_error(error: DelianError, *, as_json: bool) -> None:
-    """Say what went wrong and what the reader can do next."""
+def show_error(
+    error: DelianError,
+    *,
+    as_json: bool,
+    more: Mapping[str, object] | None = None,
+    above: Iterable[str] = (),
+) -> None:
+    """Say what went wrong and what the reader can do next.
+
+    Args:
+        error: The failure.
+        as_json: Whether the caller asked for JSON.
+        more: Further members of the JSON object, beside ``error``.
+        above: Lines on stderr before the error's own.
+    """
     if as_json:
-        sys.stdout.write(encode("error", {"error": error.to_wire()}))
+        sys.stdout.write(encode("error", {"error": error.to_wire(), **(more or {})}))
         sys.stdout.flush()
+    for line in above:
+        talk(line)
     place = f"{error.where}: " if error.where else ""
     talk(f"delian: {place}{error.message}")
     if error.hint:

@@ -27,6 +27,9 @@ class Verb(NamedTuple):
 SEE, NATION, READER, DEVELOPER = "See it", "A nation", "A reader", "A developer"
 
 VERBS = (
+    Verb("sheet", "make an empty requirement sheet, check a filled one", NATION),
+    Verb("label", "what a label says, who may read under it, its wire forms", READER),
+    Verb("ledger", "what happened at a node, and that nobody has changed it", READER),
     Verb("bench", "measure, each figure beside its reference in the same run", DEVELOPER),
     Verb("campaign", "run one long trial: kills, faults, attacks, fuzz", DEVELOPER, True),
     Verb("conformance", "drive our clients by a public conformance suite", DEVELOPER, True),
