@@ -1,6 +1,10 @@
 """All faults, by room."""
 
-from tests.faults import faults_approve, faults_label
+from tests.faults import faults_approve, faults_label, faults_shares
 from tests.faults.plant import Fault
 
-FAULTS: tuple[Fault, ...] = (*faults_approve.FAULTS, *faults_label.FAULTS)
+FAULTS: tuple[Fault, ...] = (
+    *faults_approve.FAULTS,
+    *faults_label.FAULTS,
+    *faults_shares.FAULTS,
+)
