@@ -98,6 +98,9 @@ def test_a_request_for_time_waits_for_an_answer() -> None:
     assert not ask(asked, earlier, now=late).allowed
     assert not ask(asked, EarlyAssent(said(11, "NAB"), "")).allowed
     assert ask(asked, nation="NAB").allowed
+    again = TimeRequest(said(20), "and once more")
+    assert not ask(asked, again, EarlyAssent(said(15), "")).allowed
+    assert ask(asked, again, EarlyAssent(said(20), "")).allowed
 
 
 def test_other_bytes_and_other_nations() -> None:

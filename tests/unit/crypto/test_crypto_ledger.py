@@ -1,6 +1,7 @@
 """Merkle vectors, checkpoints, and a ledger that only grows."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,15 @@ def test_altered_dropped_swapped_inserted_and_repeated_entries_are_noticed() -> 
     assert Ledger.open(foreign, "delian/SEC").size == 5
 
 
+def test_an_entry_with_another_number_breaks_the_chain() -> None:
+    _, store = grown(2)
+    genuine = Entry.from_wire(store[1])
+    for number in (0, 2, 7):
+        wrong = replace(genuine, sequence=number)
+        with pytest.raises(LedgerError):
+            Ledger.open(Store([store[0], wrong.to_wire()]), "delian/SEC")
+
+
 def test_a_cut_off_ledger_is_noticed_by_a_checkpoint_only() -> None:
     """The last entries can be dropped without breaking the chain: checkpoints catch that."""
     ledger, store = grown(5)
@@ -255,6 +265,9 @@ def test_signed_checkpoints_follow_each_other() -> None:
         newer.check_follows(older, ())
     with pytest.raises(LedgerError):
         older.check_follows(newer, ())
+    renamed = replace(newer, origin="delian/FRA")
+    with pytest.raises(LedgerError):
+        renamed.check_follows(older, ledger.prove_since(3))
     fork, _ = grown(0)
     for i in range(4):
         fork.append("terms", DOC, who=f"X{i}", round_id="round-1")
