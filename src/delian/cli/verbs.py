@@ -28,6 +28,7 @@ SEE, NATION, READER, DEVELOPER = "See it", "A nation", "A reader", "A developer"
 
 VERBS = (
     Verb("sheet", "make an empty requirement sheet, check a filled one", NATION),
+    Verb("verify", "check a release offline, by its files and a pinned root alone", READER),
     Verb("label", "what a label says, who may read under it, its wire forms", READER),
     Verb("ledger", "what happened at a node, and that nobody has changed it", READER),
     Verb("bench", "measure, each figure beside its reference in the same run", DEVELOPER),
