@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from delian.shares.gatelog import LANES, GateLog, aligned_zeros
 from delian.shares.kernels import Kernels
 from delian.shares.keys import RunKeys
 from delian.shares.links import Links
-from delian.shares.program import AND, FIRST_INPUT, Program, Words
+from delian.shares.program import AND, AND_MORE, FIRST_INPUT, LINEAR, Ints, Program, Words
 
 Move = Callable[[int, int, Words, Words], None]
 
@@ -39,7 +40,7 @@ class Lane:
         self._kernels, self._list_digest = kernels, list_digest
         self._files = np.zeros((2, 0), dtype=np.uint64)
         self._log: tuple[bytes, int, GateLog] | None = None
-        self._first_terms: dict[bytes, list[int]] = {}
+        self._plans: dict[bytes, _LogPlan] = {}
 
     def evaluate(
         self, program: Program, first: int, stop: int, source: Move, sink: Move, name: str
@@ -83,14 +84,14 @@ class Lane:
         before = self._keys.stream(0, "and", name)
         after = self._keys.stream(1, "and", name)
         run, swap = self._executor.run, self._links.swap
-        first_terms = self._terms_before(program) if log is not None else []
+        plan = self._log_plan(program) if log is not None else None
         gate = 0
         for number, step in enumerate(program.rounds):
-            if log is None:
+            if log is None or plan is None:
                 run(program, step.start, step.stop, own, nxt)
             else:
                 self._executor.run_logged(
-                    program, step.start, step.stop, first_terms[number], own, nxt, log
+                    program, step.start, step.stop, plan.first_terms[number], own, nxt, log
                 )
             if not step.n_gates:
                 continue
@@ -100,8 +101,9 @@ class Lane:
             before.xor_into(sent)
             after.xor_into(sent)
             swap(sent, got.data.cast("B"))
-            if log is not None:
+            if log is not None and plan is not None:
                 log.z[gate : gate + step.n_gates] = got
+                self._executor.take_off(plan.summands[number], nxt, log.z)
             gate += step.n_gates
 
     def _register_files(self, n_registers: int, n_words: int) -> tuple[Words, Words]:
@@ -119,8 +121,28 @@ class Lane:
         log.reset()
         return log
 
-    def _terms_before(self, program: Program) -> list[int]:
-        if program.digest not in self._first_terms:
-            terms = np.concatenate(([0], np.cumsum(program.code[:, 0] >= AND)))
-            self._first_terms[program.digest] = [int(terms[s.start]) for s in program.rounds]
-        return self._first_terms[program.digest]
+    def _log_plan(self, program: Program) -> "_LogPlan":
+        if program.digest not in self._plans:
+            self._plans[program.digest] = _LogPlan.of(program)
+        return self._plans[program.digest]
+
+
+@dataclass(frozen=True, slots=True)
+class _LogPlan:
+    """Per round the number of its first term, and its free summands as (gate, p, q)."""
+
+    first_terms: list[int]
+    summands: list[Ints]
+
+    @classmethod
+    def of(cls, program: Program) -> "_LogPlan":
+        ops = program.code[:, 0]
+        is_term = (ops == AND) | (ops == AND_MORE)
+        terms = np.concatenate(([0], np.cumsum(is_term)))
+        gates = np.cumsum(ops == AND) - 1
+        summands = []
+        for step in program.rounds:
+            rows = step.start + np.flatnonzero(ops[step.start : step.stop] == LINEAR)
+            columns = (gates[rows], program.code[rows, 2], program.code[rows, 3])
+            summands.append(np.stack(columns, axis=1).astype(np.int32))
+        return cls([int(terms[step.start]) for step in program.rounds], summands)

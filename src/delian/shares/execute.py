@@ -6,7 +6,7 @@ Two executors, one meaning.
 from typing import Final, Protocol
 
 from delian.shares.gatelog import GateLog
-from delian.shares.program import Program, Words
+from delian.shares.program import Ints, Program, Words
 
 ALL_ONES: Final = 0xFFFFFFFFFFFFFFFF
 
@@ -36,6 +36,16 @@ class Executor(Protocol):
         """The same, writing the operands of every term into the log.
 
         ``first_term`` is the number of the first term among these rows.
+        """
+        ...
+
+    def take_off(self, summands: Ints, nxt: Words, z: Words) -> None:
+        """Removes the sender's share of free summands from received bits.
+
+        Args:
+            summands: Rows (gate, p, q): ``z[gate] ^= nxt[p] ^ nxt[q]``.
+            nxt: Registers, the next share.
+            z: The log's received bits.
         """
         ...
 

@@ -1,109 +1,113 @@
-"""The fast executor: compiled loops over the rows of a round; imported by host processes only."""
+"""The fast executor: compiled loops over the rows of a round; imported by host processes only.
+
+A share's file of registers is contiguous, so that a register is an address; the words of a block
+are a multiple of eight, so that a row is a whole number of vectors.
+"""
 
 import numba
+import numpy as np
 
-from delian.shares.gatelog import GateLog
+from delian.shares.gatelog import LANES, GateLog
 from delian.shares.program import Ints, Program, Words
+from delian.shares.rows_numba import term, term_logged, xor2, xor3
+
+_VECTOR_BYTES = 8 * LANES
 
 
 @numba.njit(nogil=True, cache=True, boundscheck=False)
-def _run(code, start, stop, own, nxt):  # type: ignore[no-untyped-def]
-    n_words = own.shape[1]
-    for i in range(start, stop):
-        op, d, p = code[i, 0], code[i, 1], code[i, 2]
-        q, r, t = code[i, 3], code[i, 4], code[i, 5]
-        ad, ap, bp = own[d], own[p], nxt[p]
-        aq, bq, ar, br = own[q], nxt[q], own[r], nxt[r]
+def _free_row(code, i, own, nxt, row_bytes):  # type: ignore[no-untyped-def]
+    """An XOR row on both shares, or a linear row on the own share."""
+    op = code[i, 0]
+    d, p = np.uint64(code[i, 1]) * row_bytes, np.uint64(code[i, 2]) * row_bytes
+    q, r = np.uint64(code[i, 3]) * row_bytes, np.uint64(code[i, 4]) * row_bytes
+    if op == 4:
+        for at in range(np.uint64(0), row_bytes, np.uint64(_VECTOR_BYTES)):
+            xor3(own + d + at, own + d + at, own + p + at, own + q + at)
+        return
+    for file in (own, nxt):
         if op == 0:
-            bd = nxt[d]
-            for w in range(n_words):
-                ad[w] = ap[w] ^ aq[w]
-            for w in range(n_words):
-                bd[w] = bp[w] ^ bq[w]
-        elif op == 1:
-            bd = nxt[d]
-            for w in range(n_words):
-                ad[w] = ap[w] ^ aq[w] ^ ar[w]
-            for w in range(n_words):
-                bd[w] = bp[w] ^ bq[w] ^ br[w]
-        elif q == 0 and t == 0:
-            if op == 2:
-                for w in range(n_words):
-                    ad[w] = (ap[w] & (ar[w] ^ br[w])) ^ (bp[w] & ar[w])
-            else:
-                for w in range(n_words):
-                    ad[w] ^= (ap[w] & (ar[w] ^ br[w])) ^ (bp[w] & ar[w])
-        elif q == 0:
-            at, bt = own[t], nxt[t]
-            if op == 2:
-                for w in range(n_words):
-                    y = ar[w] ^ at[w]
-                    ad[w] = (ap[w] & (y ^ br[w] ^ bt[w])) ^ (bp[w] & y)
-            else:
-                for w in range(n_words):
-                    y = ar[w] ^ at[w]
-                    ad[w] ^= (ap[w] & (y ^ br[w] ^ bt[w])) ^ (bp[w] & y)
+            for at in range(np.uint64(0), row_bytes, np.uint64(_VECTOR_BYTES)):
+                xor2(file + d + at, file + p + at, file + q + at)
         else:
-            at, bt = own[t], nxt[t]
-            if op == 2:
-                for w in range(n_words):
-                    y = ar[w] ^ at[w]
-                    ad[w] = ((ap[w] ^ aq[w]) & (y ^ br[w] ^ bt[w])) ^ ((bp[w] ^ bq[w]) & y)
-            else:
-                for w in range(n_words):
-                    y = ar[w] ^ at[w]
-                    ad[w] ^= ((ap[w] ^ aq[w]) & (y ^ br[w] ^ bt[w])) ^ ((bp[w] ^ bq[w]) & y)
+            for at in range(np.uint64(0), row_bytes, np.uint64(_VECTOR_BYTES)):
+                xor3(file + d + at, file + p + at, file + q + at, file + r + at)
 
 
 @numba.njit(nogil=True, cache=True, boundscheck=False)
-def _run_logged(code, start, stop, own, nxt, slots, term, xa, ya, xb, yb):  # type: ignore[no-untyped-def]
-    n_words = own.shape[1]
-    chunks = n_words // 8
-    for i in range(start, stop):
-        op, d, p = code[i, 0], code[i, 1], code[i, 2]
-        q, r, t = code[i, 3], code[i, 4], code[i, 5]
-        ad, bd, ap, bp = own[d], nxt[d], own[p], nxt[p]
-        aq, bq, ar, br = own[q], nxt[q], own[r], nxt[r]
-        if op == 0:
-            for w in range(n_words):
-                ad[w] = ap[w] ^ aq[w]
-            for w in range(n_words):
-                bd[w] = bp[w] ^ bq[w]
+def _run(code, first, stop, own_words, nxt_words):  # type: ignore[no-untyped-def]
+    own, nxt = np.uint64(own_words.ctypes.data), np.uint64(nxt_words.ctypes.data)
+    row_bytes = np.uint64(8 * own_words.shape[1])
+    i = first
+    while i < stop:
+        op = code[i, 0]
+        if op < 2 or op == 4:
+            _free_row(code, i, own, nxt, row_bytes)
+            i += 1
             continue
-        if op == 1:
-            for w in range(n_words):
-                ad[w] = ap[w] ^ aq[w] ^ ar[w]
-            for w in range(n_words):
-                bd[w] = bp[w] ^ bq[w] ^ br[w]
+        d, p = np.uint64(code[i, 1]) * row_bytes, np.uint64(code[i, 2]) * row_bytes
+        q, r = np.uint64(code[i, 3]) * row_bytes, np.uint64(code[i, 4]) * row_bytes
+        t = np.uint64(code[i, 5]) * row_bytes
+        start = d if op == 3 else np.uint64(0)
+        if op == 2 and i + 1 < stop and code[i + 1, 0] == 4 and code[i + 1, 3] == 0:
+            start = np.uint64(code[i + 1, 2]) * row_bytes
+            i += 1
+        i += 1
+        for at in range(np.uint64(0), row_bytes, np.uint64(_VECTOR_BYTES)):
+            a, b = own + at, nxt + at
+            term(a + d, a + start, a + p, b + p, a + q, b + q, a + r, b + r, a + t, b + t)
+
+
+@numba.njit(nogil=True, cache=True, boundscheck=False)
+def _run_logged(code, first, stop, own_words, nxt_words, slots, number, places):  # type: ignore[no-untyped-def]
+    own, nxt = np.uint64(own_words.ctypes.data), np.uint64(nxt_words.ctypes.data)
+    row_bytes = np.uint64(8 * own_words.shape[1])
+    column_bytes = np.uint64(64 * _VECTOR_BYTES)
+    layer_bytes = row_bytes * np.uint64(64)
+    xa, ya = np.uint64(places[0].ctypes.data), np.uint64(places[1].ctypes.data)
+    xb, yb = np.uint64(places[2].ctypes.data), np.uint64(places[3].ctypes.data)
+    for i in range(first, stop):
+        op = code[i, 0]
+        if op < 2 or op == 4:
+            _free_row(code, i, own, nxt, row_bytes)
             continue
-        at, bt = own[t], nxt[t]
-        first = (slots[term] // 64) * chunks
-        column = (slots[term] % 64) * 8
-        term += 1
-        if op == 2:
-            for w in range(n_words):
-                ad[w] = 0
-        for c in range(chunks):
-            lxa, lya = xa[first + c], ya[first + c]
-            lxb, lyb = xb[first + c], yb[first + c]
-            for j in range(8):
-                w = c * 8 + j
-                x, x_next = ap[w] ^ aq[w], bp[w] ^ bq[w]
-                y, y_next = ar[w] ^ at[w], br[w] ^ bt[w]
-                lxa[column + j] = x
-                lya[column + j] = y
-                lxb[column + j] = x_next
-                lyb[column + j] = y_next
-                ad[w] ^= (x & (y ^ y_next)) ^ (x_next & y)
+        d, p = np.uint64(code[i, 1]) * row_bytes, np.uint64(code[i, 2]) * row_bytes
+        q, r = np.uint64(code[i, 3]) * row_bytes, np.uint64(code[i, 4]) * row_bytes
+        t = np.uint64(code[i, 5]) * row_bytes
+        start = d if op == 3 else np.uint64(0)
+        slot = np.uint64(slots[number])
+        number += 1
+        place = slot // np.uint64(64) * layer_bytes + slot % np.uint64(64) * np.uint64(64)
+        for at in range(np.uint64(0), row_bytes, np.uint64(_VECTOR_BYTES)):
+            a, b = own + at, nxt + at
+            term_logged(
+                a + d, a + start, a + p, b + p, a + q, b + q, a + r, b + r, a + t, b + t,
+                xa + place, ya + place, xb + place, yb + place,
+            )  # fmt: skip
+            place += column_bytes
+
+
+@numba.njit(nogil=True, cache=True, boundscheck=False)
+def _take_off(summands, nxt_words, z_words):  # type: ignore[no-untyped-def]
+    nxt, z = np.uint64(nxt_words.ctypes.data), np.uint64(z_words.ctypes.data)
+    row_bytes = np.uint64(8 * nxt_words.shape[1])
+    for i in range(len(summands)):
+        gate, p = np.uint64(summands[i, 0]) * row_bytes, np.uint64(summands[i, 1]) * row_bytes
+        q = np.uint64(summands[i, 2]) * row_bytes
+        for at in range(np.uint64(0), row_bytes, np.uint64(_VECTOR_BYTES)):
+            xor3(z + gate + at, z + gate + at, nxt + p + at, nxt + q + at)
 
 
 class NumbaExecutor:
-    """Runs rows with compiled loops; equal to the numpy executor bit for bit."""
+    """Runs rows with compiled loops; equal to the numpy executor bit for bit.
+
+    Arrays are contiguous and hold a multiple of eight words a row.
+    """
 
     name = "numba"
 
     def run(self, program: Program, start: int, stop: int, own: Words, nxt: Words) -> None:
         """Runs rows ``start..stop``."""
+        _check_shape(own)
         _run(program.code, start, stop, own, nxt)
 
     def run_logged(
@@ -117,7 +121,17 @@ class NumbaExecutor:
         log: GateLog,
     ) -> None:
         """Runs rows ``start..stop`` and logs the operands of every term."""
-        slots: Ints = program.slot_of_term
-        _run_logged(
-            program.code, start, stop, own, nxt, slots, first_term, log.xa, log.ya, log.xb, log.yb
-        )
+        _check_shape(own)
+        slots = program.slot_of_term
+        places = (log.xa, log.ya, log.xb, log.yb)
+        _run_logged(program.code, start, stop, own, nxt, slots, first_term, places)
+
+    def take_off(self, summands: Ints, nxt: Words, z: Words) -> None:
+        """Removes the sender's share of free summands from received bits."""
+        _check_shape(nxt)
+        _take_off(summands, nxt, z)
+
+
+def _check_shape(words: Words) -> None:
+    if words.shape[1] % LANES or not words.flags.c_contiguous:
+        raise ValueError("the fast executor needs contiguous rows of a multiple of eight words")

@@ -1,7 +1,7 @@
 """The readable executor: one numpy expression per row. The reference for the fast one."""
 
 from delian.shares.gatelog import LANES, ROWS, GateLog
-from delian.shares.program import AND, XOR2, XOR3, Program, Words
+from delian.shares.program import AND, LINEAR, XOR2, XOR3, Ints, Program, Words
 
 
 class NumpyExecutor:
@@ -14,6 +14,9 @@ class NumpyExecutor:
         for op, d, p, q, r, t in program.code[start:stop].tolist():
             if op in (XOR2, XOR3):
                 _xor_row(op, (d, p, q, r), own, nxt)
+                continue
+            if op == LINEAR:
+                own[d] ^= own[p] ^ own[q]
                 continue
             x, x_next = own[p] ^ own[q], nxt[p] ^ nxt[q]
             y, y_next = own[r] ^ own[t], nxt[r] ^ nxt[t]
@@ -38,6 +41,9 @@ class NumpyExecutor:
             if op in (XOR2, XOR3):
                 _xor_row(op, (d, p, q, r), own, nxt)
                 continue
+            if op == LINEAR:
+                own[d] ^= own[p] ^ own[q]
+                continue
             x, x_next = own[p] ^ own[q], nxt[p] ^ nxt[q]
             y, y_next = own[r] ^ own[t], nxt[r] ^ nxt[t]
             layer, row = divmod(int(program.slot_of_term[term]), ROWS)
@@ -46,6 +52,11 @@ class NumpyExecutor:
             product = (x & (y ^ y_next)) ^ (x_next & y)
             own[d] = product if op == AND else own[d] ^ product
             term += 1
+
+    def take_off(self, summands: Ints, nxt: Words, z: Words) -> None:
+        """Removes the sender's share of free summands from received bits."""
+        for gate, p, q in summands.tolist():
+            z[gate] ^= nxt[p] ^ nxt[q]
 
 
 def _xor_row(op: int, row: tuple[int, int, int, int], own: Words, nxt: Words) -> None:

@@ -7,8 +7,11 @@ Rows of ``code`` are (op, d, p, q, r, t):
 1     A[d] = A[p] ^ A[q] ^ A[r]
 2     x = A[p] ^ A[q], y = A[r] ^ A[t], A[d] = x·y   (first term of a gate)
 3     the same product, A[d] ^= x·y                  (a further term of the gate)
+4     A[d] ^= A[p] ^ A[q] on the own share only      (a free summand of the gate, after its terms)
 ====  ==============================================================
 
+A free summand enters z before it is masked: the receiver then holds the finished share. It knows
+the sender's share of the summand, so it takes it off again where it logs z for the check.
 An unused operand is register 0, which is constant zero; register 1 is the public constant one.
 In a round the XOR rows come first, then the AND rows.
 The gates of a round write neighboring registers.
@@ -29,6 +32,7 @@ XOR2: Final = 0
 XOR3: Final = 1
 AND: Final = 2
 AND_MORE: Final = 3
+LINEAR: Final = 4
 
 ZERO_REGISTER: Final = 0
 ONE_REGISTER: Final = 1

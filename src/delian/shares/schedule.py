@@ -6,16 +6,19 @@ of a round get neighboring registers, so that one message is one slice of the re
 
 import heapq
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
-from delian.shares.netlist import Netlist, Wire
+from delian.shares.netlist import Netlist, Term, Wire
 from delian.shares.program import (
     AND,
     AND_MORE,
     FIRST_INPUT,
+    LINEAR,
     XOR2,
     XOR3,
     Group,
@@ -24,23 +27,40 @@ from delian.shares.program import (
     check_layout,
 )
 
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """A netlist after joining: the same names, fewer XORs."""
+
+    xors: Mapping[Wire, tuple[Wire, ...]]
+    gates: Mapping[Wire, tuple[Term, ...]]
+    inputs: Sequence[Wire]
+    depth: Sequence[int]
+
+    @property
+    def n_wires(self) -> int:
+        """Wires, the two constants included."""
+        return len(self.depth)
+
+
 Named = Sequence[tuple[str, Sequence[Wire]]]
 Row = tuple[int, int, int, int, int, int]
 
 
-def schedule(net: Netlist, inputs: Named, outputs: Named) -> Program:
+def schedule(netlist: Netlist, inputs: Named, outputs: Named) -> Program:
     """Makes the program that computes ``outputs`` from ``inputs``.
 
     Args:
-        net: The circuit.
+        netlist: The circuit.
         inputs: Named groups that list every input wire of the circuit once.
         outputs: Named groups of any wires.
     """
+    net, summands = _fused(netlist, [wire for _, wires in outputs for wire in wires])
     in_wires = [wire for _, wires in inputs for wire in wires]
     out_wires = [wire for _, wires in outputs for wire in wires]
     if sorted(in_wires) != net.inputs:
         raise ValueError("the input groups must list every input wire once")
-    when, last_use = _times(net, out_wires)
+    when, last_use = _times(net, summands, out_wires)
     xors, gates = _by_round(net, when)
     registers, base_of_round, n_registers = _registers(net, in_wires, xors, gates, last_use)
     rows: list[Row] = []
@@ -51,6 +71,7 @@ def schedule(net: Netlist, inputs: Named, outputs: Named) -> Program:
         rows += (_xor_row(net, registers, wire) for wire in xor_wires)
         for wire in gate_wires:
             rows += _gate_rows(net, registers, wire)
+            rows += _summand_rows(registers, wire, summands.get(wire, ()))
             terms_per_gate.append(len(net.gates[wire]))
         if len(rows) > start:
             rounds.append(Round(start, len(rows), base_of_round[number], len(gate_wires)))
@@ -66,7 +87,32 @@ def schedule(net: Netlist, inputs: Named, outputs: Named) -> Program:
     )
 
 
-def _times(net: Netlist, out_wires: Sequence[Wire]) -> tuple[list[int], list[int]]:
+def _fused(net: Netlist, out_wires: Sequence[Wire]) -> tuple[Circuit, dict[Wire, tuple[Wire, ...]]]:
+    """Joins a gate with the XOR that is its only use, where the other operands are there in time.
+
+    Such operands become free summands of the gate: no row of its own, no pass over the next share.
+    """
+    uses = Counter(out_wires)
+    for operands in net.xors.values():
+        uses.update(operands)
+    for terms in net.gates.values():
+        uses.update({wire for term in terms for wire in term})
+    xors, gates = dict(net.xors), dict(net.gates)
+    summands: dict[Wire, tuple[Wire, ...]] = {}
+    for wire, operands in net.xors.items():
+        depth = net.depth[wire]
+        late = [operand for operand in operands if net.depth[operand] == depth]
+        if len(late) == 1 and late[0] in gates and uses[late[0]] == 1:
+            gates[wire] = gates.pop(late[0])
+            free = tuple(operand for operand in operands if operand != late[0])
+            summands[wire] = free + summands.pop(late[0], ())
+            del xors[wire]
+    return Circuit(xors, gates, net.inputs, net.depth), summands
+
+
+def _times(
+    net: Circuit, summands: Mapping[Wire, Sequence[Wire]], out_wires: Sequence[Wire]
+) -> tuple[list[int], list[int]]:
     """Per wire the round in which it runs (0: not needed) and the round of its last use."""
     end = 1 + max((net.depth[wire] for wire in out_wires), default=0)
     never = end + 1
@@ -79,6 +125,7 @@ def _times(net: Netlist, out_wires: Sequence[Wire]) -> tuple[list[int], list[int
         if wire in net.gates:
             when[wire] = net.depth[wire]
             operands = {operand for term in net.gates[wire] for operand in term}
+            operands |= set(summands.get(wire, ()))
         else:
             operands = set(net.xors.get(wire, ()))
         for operand in operands:
@@ -87,7 +134,7 @@ def _times(net: Netlist, out_wires: Sequence[Wire]) -> tuple[list[int], list[int
     return [0 if time == never else time for time in when], last_use
 
 
-def _by_round(net: Netlist, when: Sequence[int]) -> tuple[list[list[Wire]], list[list[Wire]]]:
+def _by_round(net: Circuit, when: Sequence[int]) -> tuple[list[list[Wire]], list[list[Wire]]]:
     xors: list[list[Wire]] = [[] for _ in range(max(when) + 1)]
     gates: list[list[Wire]] = [[] for _ in range(max(when) + 1)]
     for wire, time in enumerate(when):
@@ -99,7 +146,7 @@ def _by_round(net: Netlist, when: Sequence[int]) -> tuple[list[list[Wire]], list
 
 
 def _registers(
-    net: Netlist,
+    net: Circuit,
     in_wires: Sequence[Wire],
     xors: Sequence[Sequence[Wire]],
     gates: Sequence[Sequence[Wire]],
@@ -173,14 +220,21 @@ class _RunPool:
             self._stops.insert(index, place + 1)
 
 
-def _xor_row(net: Netlist, registers: Sequence[int], wire: Wire) -> Row:
+def _summand_rows(registers: Sequence[int], wire: Wire, summands: Sequence[Wire]) -> list[Row]:
+    """The free summands of a gate, two to a row."""
+    places = [registers[summand] for summand in summands]
+    pairs = [(*places[j : j + 2], 0)[:2] for j in range(0, len(places), 2)]
+    return [(LINEAR, registers[wire], p, q, 0, 0) for p, q in pairs]
+
+
+def _xor_row(net: Circuit, registers: Sequence[int], wire: Wire) -> Row:
     places = [registers[operand] for operand in net.xors[wire]]
     if len(places) == 2:
         return (XOR2, registers[wire], places[0], places[1], 0, 0)
     return (XOR3, registers[wire], places[0], places[1], places[2], 0)
 
 
-def _gate_rows(net: Netlist, registers: Sequence[int], wire: Wire) -> list[Row]:
+def _gate_rows(net: Circuit, registers: Sequence[int], wire: Wire) -> list[Row]:
     """One row per term; where a factor is one wire alone it stands first."""
     rows: list[Row] = []
     for p, q, r, t in net.gates[wire]:
