@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from delian.protect.values import Number, TrueSheets, Value, read_values
-from delian.terms.encode import Plain
 from delian.terms.frame import CellKey
 from delian.terms.round_terms import Rule
 from delian.terms.table import Table
@@ -76,7 +75,7 @@ class AttackResult:
         worst = self.worst_margin_with_rule
         return None if worst is None else 100 * worst
 
-    def to_plain(self) -> dict[str, Plain | float]:
+    def to_plain(self) -> dict[str, float | int | None]:
         """For ``--json``; margins are rounded down to a hundredth of a percent."""
         return {
             "worst_margin_percent": rounded_down(self.worst_margin_percent),

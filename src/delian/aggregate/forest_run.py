@@ -1,0 +1,235 @@
+"""One forest on shares: figures climb from the leaves, then flags choose the plan."""
+
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+import numpy as np
+
+from delian.aggregate.backend import Spot
+from delian.aggregate.batches import Batch, batches, regroup
+from delian.aggregate.errors import OpeningOrderError
+from delian.aggregate.held import HeldSheets, Lanes, Shared, side_by_side, slots, stacked
+from delian.aggregate.netlist import RoundCircuits
+from delian.shares.permute import MISSING
+from delian.shares.program import Program
+from delian.shares.words import CELLS_PER_WORD
+from delian.terms.tree import Forest
+
+Evaluate = Callable[[Program, Shared, str], dict[str, Shared]]
+
+
+class _Level:
+    """One level: where each node's lane is, and what is known of it, all shared."""
+
+    __slots__ = ("chosen", "fails", "gap", "lane_of", "passes", "totals", "words")
+
+    def __init__(self, nodes: int) -> None:
+        self.lane_of: Lanes = np.full(nodes, MISSING, dtype=np.int64)
+        self.words = 0
+        self.totals: list[Shared] = []
+        self.passes: list[Shared] = []
+        self.fails: list[Shared] = []
+        self.gap: Shared | None = None
+        self.chosen: Shared | None = None
+
+    def append(self, places: Lanes, outcome: dict[str, Shared]) -> None:
+        """Put the outcome of one batch behind those before it."""
+        self.lane_of[places] = self.words * CELLS_PER_WORD + np.arange(len(places))
+        self.words += outcome["total"].own.shape[1]
+        self.totals.append(outcome["total"])
+        self.passes.append(outcome["pass"])
+        self.fails.append(outcome["fail"])
+
+
+class ForestRun:
+    """The evaluation of one forest; everything it holds is shared.
+
+    Args:
+        forest: Trees over the leaves that may form blocks.
+        circuits: Of the round.
+        evaluate: Runs a program under a name that is unique in the run.
+        sheets: Of this round.
+        name: Unique in the run.
+    """
+
+    def __init__(
+        self,
+        forest: Forest,
+        circuits: RoundCircuits,
+        evaluate: Evaluate,
+        sheets: HeldSheets,
+        name: str,
+    ) -> None:
+        self._forest = forest
+        self._circuits = circuits
+        self._evaluate = evaluate
+        self._sheets = sheets
+        self._name = name
+        self._cells = np.array([n.leaves[0] for n in forest.levels[0]], dtype=np.int64)
+        self._levels = [_Level(len(nodes)) for nodes in forest.levels]
+        self._kept: dict[int, list[Shared]] = {}
+
+    def climb(self, batch: Batch, keep_at_most: int) -> int:
+        """Evaluate one batch; keep its sums if they fit. Returns the bytes kept."""
+        name = f"{self._name} batch {batch.number}"
+        figures = self._sheets.places(self._cells[batch.places[0]])
+        leaf = self._evaluate(self._circuits.leaf, figures, f"{name} level 0")
+        self._levels[0].append(batch.places[0], leaf)
+        sums = []
+        for level, places in enumerate(batch.places[1:], 1):
+            outcome = self._merge(level, figures, batch.children[level - 1], name)
+            figures = outcome["sums"]
+            sums.append(figures)
+            self._levels[level].append(places, outcome)
+        size = sum(2 * s.own.nbytes for s in sums)
+        if size > keep_at_most:
+            return 0
+        self._kept[batch.number] = sums
+        return size
+
+    def plan(self) -> None:
+        """Chosen bits of all trees: gaps from the leaves up, choices from the roots down."""
+        if not self._forest.levels[0]:
+            return
+        passes = [side_by_side(level.passes) for level in self._levels]
+        opening = side_by_side(self._levels[0].fails)
+        for number, program in enumerate(self._circuits.up, 1):
+            children = self._child_lanes(number)
+            flags = [opening.gather(lanes) for lanes in slots(children, program.n_inputs - 1)]
+            block = f"{self._name} up {number}"
+            outcome = self._evaluate(program, stacked([*flags, passes[number]]), block)
+            self._levels[number].gap, opening = outcome["gap"], outcome["open"]
+        active: Shared | None = None
+        for number in range(len(self._levels) - 1, -1, -1):
+            flags = [active, passes[number], self._levels[number].gap]
+            inputs = [flag for flag in flags if flag is not None]
+            block = f"{self._name} down {number}"
+            outcome = self._evaluate(self._circuits.down[number], stacked(inputs), block)
+            self._levels[number].chosen = outcome["chosen"]
+            if number:
+                active = outcome["active"].gather(self._parent_lanes(number))
+
+    def chosen(self) -> Shared:
+        """One flag for every node, level by level, without a gap between the levels."""
+        parts = [level.chosen for level in self._levels if level.chosen is not None]
+        if not parts:
+            return Shared(np.zeros((1, 0), np.uint64), np.zeros((1, 0), np.uint64))
+        return side_by_side(parts).gather(self._all_lanes())
+
+    def totals(self, spots: Sequence[Spot]) -> Shared:
+        """The totals of some nodes, on as many planes as the top level has."""
+        parts = [side_by_side(level.totals) for level in self._levels if level.totals]
+        planes = max((p.own.shape[0] for p in parts), default=1)
+        if not spots:
+            return Shared(np.zeros((planes, 0), np.uint64), np.zeros((planes, 0), np.uint64))
+        wide = side_by_side([p.widened(1, planes) for p in parts])
+        return wide.gather(self._lanes(spots))
+
+    def bands(self, spots: Sequence[Spot], batch_leaves: int) -> Shared:
+        """The band index of chosen nodes, batch by batch; lanes in the order of *spots*."""
+        wanted = set(spots)
+        lane_of: dict[Spot, int] = {}
+        parts: list[Shared] = []
+        first = 0
+        for batch in batches(self._forest, batch_leaves):
+            picked = [
+                [lane for lane, p in enumerate(places) if Spot(level, int(p)) in wanted]
+                for level, places in enumerate(batch.places)
+            ]
+            if not any(picked):
+                continue
+            figures = self._figures(batch, picked)
+            part = self._band(side_by_side(figures), f"{self._name} bands {batch.number}")
+            for level, lanes in enumerate(picked):
+                for row, lane in enumerate(lanes):
+                    lane_of[Spot(level, int(batch.places[level][lane]))] = first + row
+                first += -(-len(lanes) // CELLS_PER_WORD) * CELLS_PER_WORD
+            parts.append(part)
+        return side_by_side(parts).gather(np.array([lane_of[s] for s in spots], dtype=np.int64))
+
+    def __repr__(self) -> str:
+        return f"ForestRun(levels={len(self._levels)}, hidden)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a forest on shares is never pickled")
+
+    def _merge(
+        self, level: int, figures: Shared, children: Lanes, name: str
+    ) -> dict[str, Shared]:
+        """Add children up, in steps where a node has many, and apply the rule to the sums."""
+        programs = self._circuits.climb[level - 1]
+        outcome: dict[str, Shared] = {}
+        for number, program in enumerate(programs, 1):
+            fan = program.n_inputs // figures.own.shape[0]
+            here = children
+            if number < len(programs):
+                here, children = regroup(children, fan)
+            inputs = stacked([figures.gather(lanes) for lanes in slots(here, fan)])
+            outcome = self._evaluate(program, inputs, f"{name} level {level} step {number}")
+            figures = outcome["sums"]
+        return outcome
+
+    def _figures(self, batch: Batch, picked: Sequence[Sequence[int]]) -> list[Shared]:
+        """Each nation's figures of the picked nodes of one batch, level by level, all as wide."""
+        n, width = self._circuits.nations, self._circuits.band_width
+        sums = self._kept.get(batch.number)
+        if sums is None and any(picked[1:]):
+            sums = self._climb_again(batch)
+        found = []
+        for level, lanes in enumerate(picked):
+            if lanes:
+                which = np.array(lanes, dtype=np.int64)
+                if level == 0:
+                    figures = self._sheets.places(self._cells[batch.places[0][which]])
+                else:
+                    figures = (sums or [])[level - 1].gather(which)
+                found.append(figures.widened(n, width))
+        return found
+
+    def _climb_again(self, batch: Batch) -> list[Shared]:
+        figures = self._sheets.places(self._cells[batch.places[0]])
+        sums = []
+        for level in range(1, len(batch.places)):
+            name = f"{self._name} again {batch.number}"
+            figures = self._merge(level, figures, batch.children[level - 1], name)["sums"]
+            sums.append(figures)
+        return sums
+
+    def _band(self, figures: Shared, block: str) -> Shared:
+        if self._circuits.band is None:
+            raise OpeningOrderError("the terms publish no bands")
+        return self._evaluate(self._circuits.band, figures, block)["index"]
+
+    def _child_lanes(self, number: int) -> Lanes:
+        """For each lane of a level its children's lanes in the level below."""
+        level, below = self._levels[number], self._levels[number - 1]
+        fanout = self._forest.fanout(number)
+        lanes = np.full((level.words * CELLS_PER_WORD, fanout), MISSING, dtype=np.int64)
+        for place, node in enumerate(self._forest.levels[number]):
+            lanes[level.lane_of[place], : len(node.children)] = below.lane_of[list(node.children)]
+        return lanes
+
+    def _parent_lanes(self, number: int) -> Lanes:
+        """For each lane of the level below, its parent's lane in this level."""
+        level, below = self._levels[number], self._levels[number - 1]
+        lanes = np.full(below.words * CELLS_PER_WORD, MISSING, dtype=np.int64)
+        for place, node in enumerate(self._forest.levels[number]):
+            lanes[below.lane_of[list(node.children)]] = level.lane_of[place]
+        return lanes
+
+    def _offsets(self) -> list[int]:
+        words = np.cumsum([0, *(level.words for level in self._levels)])
+        return [int(w) * CELLS_PER_WORD for w in words]
+
+    def _all_lanes(self) -> Lanes:
+        offsets = self._offsets()
+        return np.concatenate(
+            [offsets[i] + level.lane_of for i, level in enumerate(self._levels)]
+        )
+
+    def _lanes(self, spots: Sequence[Spot]) -> Lanes:
+        offsets = self._offsets()
+        return np.array(
+            [offsets[s.level] + self._levels[s.level].lane_of[s.place] for s in spots],
+            dtype=np.int64,
+        )
