@@ -10,11 +10,12 @@ from pathlib import Path
 
 from delian.adapters.files import Blobs, read_bytes, write_bytes
 from delian.adapters.store import Store
+from delian.approve.mandate import Mandate
 from delian.approve.membership import Membership, check_first, check_successor
 from delian.crypto.dsse import Envelope, document_type, sign, signers
 from delian.crypto.ledger import Ledger
 from delian.crypto.seal import SealPrivate
-from delian.crypto.sign import PrivateKey
+from delian.crypto.sign import PrivateKey, PublicKey
 from delian.nodes.settings import Settings, load
 from delian.terms.encode import Digest, digest
 from delian.terms.errors import InputError, UnavailableError
@@ -136,16 +137,20 @@ class Desk:
         kind_type = STATEMENT_TYPE if kind == "statement" else document_type(kind)
         return sign(kind_type, payload, {f"{self.code}/{purpose}": self.key(purpose)})
 
-    def gather(self, envelope: Envelope) -> Envelope:
+    def gather(self, envelope: Envelope, extra: Mapping[str, PublicKey] | None = None) -> Envelope:
         """Add the signatures of *envelope* to those that came before over the same payload.
 
         Only signatures that hold under our roster are kept, so a forged one can neither
         take the place of a true one nor swell the file.
+
+        Args:
+            envelope: From anywhere.
+            extra: Keys outside the roster that may sign too: those of running mandates.
         """
         name = f"signed/{digest(envelope.payload)}"
         with self.store.step():
             known = self.store.note(name)
-            valid = self._holding(envelope)
+            valid = self._holding(envelope, extra or {})
             merged = valid if known is None else _join(Envelope.from_wire(known), valid)
             if known is None or merged.to_wire() != known:
                 self.store.remember(name, merged.to_wire())
@@ -156,8 +161,15 @@ class Desk:
         known = self.store.note(f"signed/{payload_digest}")
         return None if known is None else Envelope.from_wire(known)
 
-    def _holding(self, envelope: Envelope) -> Envelope:
-        valid = set(signers(envelope, self.membership.resolve))
+    def stand_in_key(self, mandate: Mandate) -> PrivateKey:
+        """The key that was made for *mandate* and for nothing else."""
+        name = f"stand-in-{mandate.id.removeprefix('sha256:')[:32]}.key"
+        return PrivateKey.from_secret_bytes(read_bytes(self.home / "keys" / name))
+
+    def _holding(self, envelope: Envelope, extra: Mapping[str, PublicKey]) -> Envelope:
+        valid = set(
+            signers(envelope, lambda keyid: extra.get(keyid) or self.membership.resolve(keyid))
+        )
         kept = tuple(s for s in envelope.signatures if s.keyid in valid)
         return Envelope(envelope.payload_type, envelope.payload, kept)
 

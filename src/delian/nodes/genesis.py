@@ -15,13 +15,15 @@ from delian.approve.membership import check_first, sign_roster
 from delian.crypto.armor import from_base64url, to_base64url
 from delian.crypto.dsse import Envelope
 from delian.crypto.seal import SealPrivate
-from delian.crypto.sign import PrivateKey
+from delian.crypto.sign import PrivateKey, PublicKey
 from delian.nodes.settings import save
+from delian.release.repository import RootPlan, RosterPin, make_root, sign_root
 from delian.terms.encode import Digest, canonical, parse
 from delian.terms.errors import InputError, RefusedError
 from delian.terms.party import PURPOSES, SIGNING, Kind, Party, Roster
 
 CERTIFICATE_DAYS = 3650
+REPOSITORY_KEYS = ("targets", "online")
 ROLE_KINDS = {"nation": Kind.ALLY, "host": Kind.HOST, "secretariat": Kind.INSTITUTION}
 
 
@@ -64,6 +66,11 @@ def make_party(
             key = PrivateKey.generate(algorithm)
             write_bytes(folder / f"{purpose}.key", key.to_secret_bytes(), secret=True)
             public[purpose] = key.public.to_wire()
+    if role == "secretariat":
+        for name in REPOSITORY_KEYS:
+            key = PrivateKey.generate("ed25519")
+            path = folder / f"repository-{name}.key"
+            write_bytes(path, key.to_secret_bytes(), secret=True)
     party = Party(code, kind, name, organisation, public, now_utc.date())
     write_bytes(home / "card.json", canonical(party.to_plain()))
     return party
@@ -91,6 +98,36 @@ def sign_in(home: Path, roster: Roster, code: str) -> Envelope:
     purpose = SIGNING[card.kind]
     key = PrivateKey.from_secret_bytes(read_bytes(home / "keys" / f"{purpose}.key"))
     return sign_roster(roster, f"{code}/{purpose}", key)
+
+
+def plan_root(home: Path, roster: Roster, expires_utc: datetime) -> bytes:
+    """The unsigned first root of the repositories, made in the secretariat's *home*.
+
+    Two thirds of the nations' officers sign it (:func:`sign_root_in`).
+    """
+    keys = {
+        name: PrivateKey.from_secret_bytes(
+            read_bytes(home / "keys" / f"repository-{name}.key")
+        ).public
+        for name in REPOSITORY_KEYS
+    }
+    nations = {p.code: PublicKey.from_wire(p.keys["officer"]) for p in roster.of_kind(Kind.ALLY)}
+    plan = RootPlan(
+        roster.partnership,
+        1,
+        expires_utc,
+        nations,
+        keys["targets"],
+        keys["online"],
+        {roster.version: RosterPin(roster.digest)},
+    )
+    return make_root(plan)
+
+
+def sign_root_in(home: Path, root: bytes) -> bytes:
+    """The root with the signature of the officer whose key is in *home*."""
+    key = PrivateKey.from_secret_bytes(read_bytes(home / "keys" / "officer.key"))
+    return sign_root(root, [key])
 
 
 def settle(home: Path, envelope: Envelope, pinned: Digest, values: Mapping[str, str | int]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from delian.approve.consent import Consents, count_consents
-from delian.approve.decision import Decision, decide
+from delian.approve.decision import Agreed, Decision, decide
 from delian.approve.mandate import MANDATE_KIND, YES_KIND, Mandate, StandInYes, running
 from delian.approve.proposal import KIND as PROPOSAL
 from delian.approve.proposal import Proposal
@@ -17,8 +17,10 @@ from delian.approve.voices import KINDS as VOICES
 from delian.approve.voices import Voice, hear
 from delian.approve.withdrawal import KIND as WITHDRAWAL
 from delian.approve.withdrawal import Withdrawal
+from delian.contribute.agreed import AgreedTerms, agreed_terms
 from delian.contribute.closing import KIND as CLOSING
-from delian.contribute.closing import ClosingList
+from delian.contribute.closing import ClosingList, check_closed, check_list
+from delian.contribute.errors import AwaitingError
 from delian.crypto.dsse import Envelope, document_type, signers
 from delian.crypto.sign import PublicKey
 from delian.nodes.desk import STATEMENT_TYPE, Desk, kind_of
@@ -60,6 +62,7 @@ class RoundView:
     desk: Desk
     round_id: str
     terms: RoundTerms | None = None
+    agreed: AgreedTerms | None = None
     proposals: dict[Digest, Proposal] = field(default_factory=dict)
     voices: dict[Digest, Voice] = field(default_factory=dict)
     mandates: dict[Digest, Mandate] = field(default_factory=dict)
@@ -80,8 +83,12 @@ class RoundView:
 
     # --- taking papers in -----------------------------------------------------------------
 
-    def take(self, envelope: Envelope) -> None:
+    def take(self, envelope: Envelope, now_utc: datetime) -> None:
         """Verify one paper and let it change the view.
+
+        Args:
+            envelope: From anywhere.
+            now_utc: One reading of this node's clock.
 
         Raises:
             DelianError: it does not verify, or belongs elsewhere; nothing has changed.
@@ -91,6 +98,26 @@ class RoundView:
         if kind not in handlers:
             raise WrongRoundError(f"a node of this kind takes no '{kind}'")
         handlers[kind](envelope)
+        self.look(now_utc)
+
+    def look(self, now_utc: datetime) -> None:
+        """See what time alone has brought about: terms become agreed when silence has ended."""
+        if self.agreed is not None or self.terms is None:
+            return
+        for proposal in self.proposals_on(TERMS):
+            decision = self.decision(proposal, now_utc)
+            if isinstance(decision, Agreed):
+                self.agreed = agreed_terms(self.terms, self.desk.membership.roster, decision)
+
+    def known_agreed(self) -> AgreedTerms:
+        """The terms with every nation's consent.
+
+        Raises:
+            NoTermsError: not every nation has consented yet.
+        """
+        if self.agreed is None:
+            raise NoTermsError(f"the terms of round '{self.round_id}' are not agreed yet")
+        return self.agreed
 
     def _handlers(self) -> dict[str, Callable[[Envelope], None]]:
         return {
@@ -142,12 +169,8 @@ class RoundView:
         self.withdrawals[withdrawal.id] = withdrawal
 
     def _take_closing(self, envelope: Envelope) -> None:
-        terms = self.known_terms()
-        self._signed_by(envelope, f"{terms.chair}/sign")
-        closing = ClosingList.from_wire(envelope.payload)
-        if closing.round_id != self.round_id or closing.terms_digest != terms.digest:
-            raise WrongRoundError("the closing list belongs to another round")
-        self.closings[digest(envelope.payload)] = closing
+        agreed = self.known_agreed()
+        self.closings[digest(envelope.payload)] = check_list(envelope, agreed)
         self.desk.gather(envelope)
 
     def _take_table(self, envelope: Envelope) -> None:
@@ -176,22 +199,16 @@ class RoundView:
             payload_type=payload_type,
         )
 
-    def terms_are_agreed(self) -> bool:
-        """Has every nation countersigned the terms?"""
-        if self.terms is None:
-            return False
-        consents = self.consents(self.terms.digest, document_type(TERMS))
-        return consents is not None and consents.is_complete
-
-    def agreed_closing(self) -> tuple[Digest, ClosingList] | None:
-        """The closing list that every agent in it has countersigned."""
-        for name, closing in self.closings.items():
+    def closed(self) -> ClosingList | None:
+        """The closing list that every agent in it has countersigned, or None."""
+        for name in self.closings:
             envelope = self.desk.gathered(name)
-            if envelope is None:
+            if envelope is None or self.agreed is None:
                 continue
-            have = set(signers(envelope, self._resolve))
-            if {f"{nation}/agent" for nation in closing.nations} <= have:
-                return name, closing
+            try:
+                return check_closed(envelope, self.agreed, self.mandates.values())
+            except AwaitingError:
+                continue
         return None
 
     def signed_table(self, name: Digest) -> Table | None:
