@@ -27,6 +27,7 @@ def run(suite, tools, ci):
         (suite / "bin" / tool).write_text("#!/bin/sh\n")
         (suite / "bin" / tool).chmod(0o755)
     environment = {**os.environ, "PATH": str(suite / "bin"), "CI": ci}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     command = [sys.executable, "-m", "pytest", "-q", str(suite)]
     return subprocess.run(
         command, check=False, cwd=suite, env=environment, capture_output=True, text=True
