@@ -7,11 +7,12 @@ import click
 from delian.adapters.files import read_bytes, write_bytes
 from delian.cli import output
 from delian.cli.papers import terms_from
+from delian.cli.sheet_preview import MAX_SHEET_BYTES
+from delian.cli.sheet_preview import command as preview_command
 from delian.contribute.check import CheckedSheet, check
 from delian.contribute.findings import Finding, SheetErrors
 from delian.contribute.template import template, template_csv
 
-MAX_SHEET_BYTES = 256 * 1024 * 1024
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 terms_option = click.option("--terms", type=FILE, required=True, help="The terms of the round.")
 nation_option = click.option("--nation", required=True, help="Whose sheet, three letters.")
@@ -20,6 +21,9 @@ nation_option = click.option("--nation", required=True, help="Whose sheet, three
 @click.group("sheet")
 def command() -> None:
     """A requirement sheet: make an empty one, check a filled one. Nothing leaves the machine."""
+
+
+command.add_command(preview_command)
 
 
 @command.command("template")
