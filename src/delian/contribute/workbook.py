@@ -30,7 +30,9 @@ _MAIN: Final = "xl/workbook.xml"
 _MARKUP: Final = (".xml", ".rels", ".vml")
 _WRONG_FILE_HINT: Final = "start from the file that 'delian sheet template' writes, saved as xlsx"
 # Element names cannot be escaped in XML, attribute values can: hence the "&".
-_MAY_BE_MARKED: Final = re.compile(rb"<(?:[^\s<>/:]+:)?f[\s/>]|[\s]t\s*=\s*[\"'](?:e[\"']|&)")
+_MAY_BE_MARKED: Final = tuple(
+    map(re.compile, (rb"<f[\s/>]", rb":f[\s/>]", rb"=\s*[\"'](?:e[\"']|&)"))
+)
 _UTF8_START: Final = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*<\?xml[^>]{0,80}encoding\s*=\s*[\"']utf-8[\"']", re.IGNORECASE
 )
@@ -122,7 +124,7 @@ def _marks(data: bytes) -> dict[tuple[int, int], str]:
     A search over the bytes comes first: where it finds nothing, there is nothing to walk for.
     """
     marks: dict[tuple[int, int], str] = {}
-    if _UTF8_START.match(data) and not _MAY_BE_MARKED.search(data):
+    if _UTF8_START.match(data) and not any(sign.search(data) for sign in _MAY_BE_MARKED):
         return marks
     number = 0
     try:
