@@ -4,7 +4,6 @@ Exit codes (docs/contract.md): 0 done, 1 refused, 2 usage or bad input, 3 a veri
 failed, 4 not yet, 5 unavailable, 70 our bug, 130 interrupted.
 """
 
-import importlib
 import os
 import sys
 import traceback
@@ -15,6 +14,7 @@ import click
 
 from delian import __version__
 from delian.cli import output, verbs
+from delian.cli.lazy import Lazy
 from delian.terms.errors import DelianError, InputError, UnavailableError
 
 OUR_BUG = 70
@@ -41,32 +41,18 @@ class BugError(DelianError):
     exit_code = OUR_BUG
 
 
-class Verbs(click.Group):
+class Verbs(Lazy):
     """The verbs; the file of one is loaded only when it is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - Click's signature
-        """Names of all verbs, in the order of the overview."""
-        return [verb.name for verb in verbs.VERBS]
-
-    def get_command(
-        self,
-        ctx: click.Context,  # noqa: ARG002 - Click's signature
-        cmd_name: str,
-    ) -> click.Command | None:
-        """Load one verb."""
-        if verbs.find(cmd_name) is None:
-            return None
-        command = importlib.import_module(f"delian.cli.{cmd_name}").command
-        if not isinstance(command, click.Command):
-            raise TypeError(f"delian.cli.{cmd_name} has no command")
-        return command
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the overview that ``start`` prints, too."""
         formatter.write(verbs.overview(ctx.command_path) + "\n")
 
 
-@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+MODULES = {verb.name: f"delian.cli.{verb.name}" for verb in verbs.VERBS}
+
+
+@click.group(cls=Verbs, modules=MODULES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="delian")
 def root() -> None:
     """Tell industry what to build without anyone learning who needs it."""

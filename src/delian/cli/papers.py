@@ -7,6 +7,7 @@ from delian.crypto.dsse import Envelope
 from delian.terms.encode import parse
 from delian.terms.round_terms import FORMAT, RoundTerms
 
+MAX_SHEET_BYTES = 256 * 1024 * 1024
 MAX_TERMS_BYTES = 64 * 1024 * 1024
 
 

@@ -6,9 +6,8 @@ import click
 
 from delian.adapters.files import read_bytes, write_bytes
 from delian.cli import output
-from delian.cli.papers import terms_from
-from delian.cli.sheet_preview import MAX_SHEET_BYTES
-from delian.cli.sheet_preview import command as preview_command
+from delian.cli.lazy import Lazy
+from delian.cli.papers import MAX_SHEET_BYTES, terms_from
 from delian.contribute.check import CheckedSheet, check
 from delian.contribute.findings import Finding, SheetErrors
 from delian.contribute.template import template, template_csv
@@ -18,12 +17,9 @@ terms_option = click.option("--terms", type=FILE, required=True, help="The terms
 nation_option = click.option("--nation", required=True, help="Whose sheet, three letters.")
 
 
-@click.group("sheet")
+@click.group("sheet", cls=Lazy, modules={"preview": "delian.cli.sheet_preview"})
 def command() -> None:
     """A requirement sheet: make an empty one, check a filled one. Nothing leaves the machine."""
-
-
-command.add_command(preview_command)
 
 
 @command.command("template")

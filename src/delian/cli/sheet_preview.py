@@ -7,12 +7,11 @@ import click
 
 from delian.adapters.files import read_bytes
 from delian.cli import output
+from delian.cli.papers import MAX_SHEET_BYTES
 from delian.contribute.preview import Preview, preview
 from delian.nodes.nation import Nation
 from delian.nodes.release_view import ReleaseView
 from delian.terms.errors import InputError
-
-MAX_SHEET_BYTES = 256 * 1024 * 1024
 
 
 class RoundUnknownError(InputError):
