@@ -118,7 +118,7 @@ FAULTS = (
         "approve-14",
         "approve/agent.py",
         "    if nation in (mandates or {}):",
-        "    if nation in (mandates or {}) and not voices:",
+        "    if nation in (mandates or {}) and said:",
         "a nation would sign twice, itself and through its stand-in",
         (AGENT,),
     ),
