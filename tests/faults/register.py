@@ -1,11 +1,18 @@
 """All faults, by room."""
 
-from tests.faults import faults_approve, faults_label, faults_protect, faults_shares
+from tests.faults import (
+    faults_approve,
+    faults_label,
+    faults_protect,
+    faults_release,
+    faults_shares,
+)
 from tests.faults.plant import Fault
 
 FAULTS: tuple[Fault, ...] = (
     *faults_approve.FAULTS,
     *faults_label.FAULTS,
     *faults_protect.FAULTS,
+    *faults_release.FAULTS,
     *faults_shares.FAULTS,
 )

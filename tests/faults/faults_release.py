@@ -1,0 +1,130 @@
+"""Mistakes in the release room: what a verifier and an agent must refuse."""
+
+from tests.faults.plant import Fault
+
+OURS = ("unit/release/test_faults_release.py",)
+
+FAULTS = (
+    Fault(
+        "release-1",
+        "release/verify.py",
+        "    if found.missing:\n",
+        "    if len(found.missing) > 1:\n",
+        "31 of 32 would be a release",
+        OURS,
+    ),
+    Fault(
+        "release-2",
+        "release/verify.py",
+        "    if found != statement.table_digest:\n",
+        "    if not found:\n",
+        "the nations could be shown one table and the hosts have signed another",
+        OURS,
+    ),
+    Fault(
+        "release-3",
+        "release/verify.py",
+        '        if run.digest(name) != f"sha256:{named}":\n',
+        "        if not named:\n",
+        "the secretariat could list other bytes than the nations agreed to",
+        OURS,
+    ),
+    Fault(
+        "release-4",
+        "release/verify.py",
+        "    if found.withdrawals:\n",
+        "    if len(found.withdrawals) > 1:\n",
+        "one nation alone could not take a release back",
+        OURS,
+    ),
+    Fault(
+        "release-5",
+        "release/verify.py",
+        "    if pin is None or run.digest(ROSTER) != pin.digest "
+        "or statement.roster_digest != pin.digest:",
+        "    if pin is None or statement.roster_digest != pin.digest:",
+        "whoever makes the folder could bring a roster of invented keys along",
+        OURS,
+    ),
+    Fault(
+        "release-6",
+        "release/verify.py",
+        "    if statement.silence_ends_utc > run.now:\n",
+        "    if statement.silence_ends_utc > run.now and not statement.files:\n",
+        "a release could come out while nations may still object",
+        OURS,
+    ),
+    Fault(
+        "release-7",
+        "release/verify.py",
+        "    if statement.audience != listed:\n",
+        "    if not listed:\n",
+        "a release for industry could be served from the partners' repository",
+        OURS,
+    ),
+    Fault(
+        "release-8",
+        "release/withdrawal.py",
+        "            strange += 1\n            continue\n",
+        "            strange += 1\n            break\n",
+        "one junk file would hide every withdrawal behind it",
+        OURS,
+    ),
+    Fault(
+        "release-9",
+        "release/withdrawal.py",
+        "        if made.subject == statement.digest and made.nation in statement.nations:",
+        "        if made.nation in statement.nations:",
+        "a withdrawal of one edition would take back all others",
+        OURS,
+    ),
+    Fault(
+        "release-10",
+        "release/metadata.py",
+        "    if now_utc >= signed.expires:\n",
+        "    if now_utc > signed.expires:\n",
+        "metadata would be fresh at the moment it expires",
+        OURS,
+    ),
+    Fault(
+        "release-11",
+        "release/metadata.py",
+        "    if good < threshold:\n",
+        "    if not good:\n",
+        "one officer alone could replace the root",
+        OURS,
+    ),
+    Fault(
+        "release-12",
+        "release/currency.py",
+        '    if root.roles["root"].threshold < -(-2 * len(officers) // 3):',
+        '    if root.roles["root"].threshold < 1:',
+        "a root could say that one officer is enough",
+        OURS,
+    ),
+    Fault(
+        "release-13",
+        "release/currency.py",
+        "        if now.to_plain()[role] < version:\n",
+        "        if now.to_plain()[role] < version - 1:\n",
+        "the state before the last one could be served again, without its withdrawal",
+        OURS,
+    ),
+    Fault(
+        "release-14",
+        "release/agent_check.py",
+        "        return self.total >= self.own and 100 * (self.total - self.own) >= "
+        "p_percent * self.own",
+        "        return self.total >= self.own and 100 * self.total >= p_percent * self.own",
+        "an agent would sign a total that is almost its own figure",
+        OURS,
+    ),
+    Fault(
+        "release-15",
+        "release/agent_check.py",
+        "    if _table(e).list_digest != e.list_digest:\n",
+        "    if not e.list_digest:\n",
+        "an agent would sign a table its own sheet is not in",
+        OURS,
+    ),
+)
