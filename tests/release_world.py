@@ -34,40 +34,12 @@ from delian.terms.party import Kind, Party, Roster
 from delian.terms.round_terms import Calendar, RoundTerms, Rule
 from delian.terms.table import Block, State, Table
 
-CODES = [
-    "ALB",
-    "BEL",
-    "BGR",
-    "CAN",
-    "HRV",
-    "CZE",
-    "DNK",
-    "EST",
-    "FIN",
-    "FRA",
-    "DEU",
-    "GRC",
-    "HUN",
-    "ISL",
-    "ITA",
-    "LVA",
-    "LTU",
-    "LUX",
-    "MNE",
-    "NLD",
-    "MKD",
-    "NOR",
-    "POL",
-    "PRT",
-    "ROU",
-    "SVK",
-    "SVN",
-    "ESP",
-    "SWE",
-    "TUR",
-    "GBR",
-    "USA",
-]
+CODES = (
+    *("ALB", "BEL", "BGR", "CAN", "HRV", "CZE", "DNK", "EST", "FIN", "FRA", "DEU", "GRC", "HUN"),
+    *("ISL", "ITA", "LVA", "LTU", "LUX", "MNE", "NLD", "MKD", "NOR", "POL", "PRT", "ROU", "SVK"),
+    *("SVN", "ESP", "SWE", "TUR", "GBR", "USA"),
+)
+ALLY_KEYS = ("agent", "contribute", "officer")
 HOSTS = ("alpha", "bravo", "charlie")
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 MARKING = "DELIAN UNCLASSIFIED Releasable to INDUSTRY"

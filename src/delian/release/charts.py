@@ -8,7 +8,7 @@ merged cells also differ by pattern.
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-from delian.release.lines import Line, Lines, year_text
+from delian.release.lines import Line, Lines, plain_text, year_text
 from delian.terms.frame import CellKey, Frame
 
 THIN = "\u202f"
@@ -175,7 +175,7 @@ def _map(
     parts = []
     for row, item in enumerate(items):
         y = 16 + row * _ROW
-        name = item.names.get("en") or item.code
+        name = plain_text(item.names.get("en") or item.code)
         short = name if len(name) <= NAME_CHARS else name[: NAME_CHARS - 1] + "\u2026"
         parts.append(f'<text class="name" x="{_NAMES - 6}" y="{y + 10}">{escape(short)}</text>')
         seen: dict[int, tuple[Line, list[int]]] = {}

@@ -14,7 +14,7 @@ from tuf.api.exceptions import RepositoryError as TufError
 from delian.release import metadata as tuf
 from delian.release.errors import CurrencyError
 from delian.release.metadata import Metadata, MetaFile, Root, Snapshot, Targets, Timestamp
-from delian.release.repository import RosterPin
+from delian.release.roots import RosterPin
 from delian.terms.encode import Digest, Fields, canonical, is_digest, parse
 
 STATE_FORMAT = "delian-verify-state"

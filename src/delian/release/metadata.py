@@ -9,7 +9,11 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from securesystemslib.signer import Key, Signature, SSlibKey
+from securesystemslib.signer import (  # type: ignore[attr-defined]
+    Key,
+    Signature,
+    SSlibKey,
+)
 from tuf.api.exceptions import RepositoryError as TufError
 from tuf.api.metadata import (  # type: ignore[attr-defined]
     Metadata,

@@ -162,7 +162,7 @@ def _readme(lines: Lines, terms: RoundTerms, edition: Edition) -> bytes:
         edition.marking,
         "",
         plain_text(terms.title) or terms.round_id,
-        f"Round {terms.round_id}, edition {edition.number}",
+        f"Round {plain_text(terms.round_id)}, edition {edition.number}",
         "",
         f"{len(lines.shown)} totals cover {lines.shown_cells} cells; {held} cells are withheld.",
         "",

@@ -110,6 +110,7 @@ class Statement:
 
     def to_wire(self) -> bytes:
         """The exact bytes that are signed."""
+        roster: dict[str, Plain] = {"version": self.roster_version, "digest": self.roster_digest}
         return canonical(
             {
                 "_type": STATEMENT_TYPE,
@@ -126,7 +127,7 @@ class Statement:
                     "previous": self.previous,
                     "round": self.round_id,
                     "terms": self.terms_digest,
-                    "roster": {"version": self.roster_version, "digest": self.roster_digest},
+                    "roster": roster,
                     "table": self.table_digest,
                     "hosts": list(self.hosts),
                     "nations": list(self.nations),

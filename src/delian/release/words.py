@@ -39,9 +39,9 @@ MEANINGS: tuple[tuple[str, str], ...] = (
     (
         "Withheld",
         (
-            "No total is shown, because too few nations need something there or one nation's figure "
-            "stands out, and no allowed combination with neighboring cells changes that. Withheld "
-            "is not zero: it may be nothing, and it may be a great deal."
+            "No total is shown, because too few nations need something there or one nation's "
+            "figure stands out, and no allowed combination with neighboring cells changes that. "
+            "Withheld is not zero: it may be nothing, and it may be a great deal."
         ),
     ),
     (
@@ -61,9 +61,9 @@ MEANINGS: tuple[tuple[str, str], ...] = (
     (
         "Margin",
         (
-            "How far any estimate of one nation's figure stays from the truth. A block is shown only "
-            "if no nation, knowing its own figure, can bound another nation's figure from above "
-            "more closely than the margin."
+            "How far any estimate of one nation's figure stays from the truth. A block is shown "
+            "only if no nation, knowing its own figure, can bound another nation's figure from "
+            "above more closely than the margin."
         ),
     ),
     ("New", "The block was opened for the first time in the round of this edition."),
@@ -87,9 +87,9 @@ def limits(terms: RoundTerms) -> tuple[str, ...]:
             "their own figures can come closer to a third one's than the margin says."
         ),
         (
-            f"The margin of {p} % holds for what the totals and bands say. A reader who also reasons "
-            "from the fact that a block was shown at all can come closer; in the worst case that "
-            "margin is 0 %."
+            f"The margin of {p} % holds for what the totals and bands say. A reader who also "
+            "reasons from the fact that a block was shown at all can come closer; in the worst "
+            "case that margin is 0 %."
         ),
         (
             "No single compute host can read a figure. Two of the three hosts together could. The "
