@@ -1,8 +1,10 @@
 """The clock port: the machine's own time, or a scaled one for demonstrations and tests."""
 
+import struct
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 
@@ -53,3 +55,35 @@ class ScaledClock:
     def real_seconds(self, span: timedelta) -> float:
         """How long *span* takes on the wall."""
         return span.total_seconds() / self.factor
+
+
+@dataclass(frozen=True, slots=True)
+class PacedClock:
+    """A scaled clock that its demonstration may also move forward, by a number in a shared file.
+
+    Args:
+        base: The scaled clock.
+        pace: File with the seconds to add, eight bytes; only ever grows.
+    """
+
+    base: ScaledClock
+    pace: Path
+
+    def now_utc(self) -> datetime:
+        """The scaled moment, moved forward."""
+        return self.base.now_utc() + timedelta(seconds=read_pace(self.pace))
+
+    def real_seconds(self, span: timedelta) -> float:
+        """How long *span* takes on the wall if nobody moves the clock."""
+        return self.base.real_seconds(span)
+
+
+def read_pace(path: Path) -> float:
+    """How far the demonstration has moved its clock forward, in seconds."""
+    seconds: float = struct.unpack("<d", path.read_bytes())[0]
+    return seconds
+
+
+def pace_bytes(seconds: float) -> bytes:
+    """The content of a pace file."""
+    return struct.pack("<d", seconds)

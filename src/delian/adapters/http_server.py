@@ -115,7 +115,7 @@ class Door:
         self._origin = origin
         self._sessions = _Sessions()
         self._changed = asyncio.Event()
-        self._failed: BaseException | None = None
+        self._wakes = 0
         self.app = Starlette(
             routes=[
                 Route("/v1/challenge", self._guard(self._challenge, known=False)),
@@ -178,11 +178,12 @@ class Door:
         wait = min(_whole(request.query_params.get("wait_ms", "0")) / 1000, MAX_WAIT_SECONDS)
         reader = keyid.partition("/")[0]
         deadline = time.monotonic() + wait
+        woken = self._wakes
         while True:
-            changed = self._changed
+            changed, wakes = self._changed, self._wakes
             found = await run_in_threadpool(self._office.feed, reader, after)
             left = deadline - time.monotonic()
-            if found or left <= 0:
+            if found or left <= 0 or wakes != woken:
                 break
             try:
                 await asyncio.wait_for(changed.wait(), left)
@@ -207,6 +208,8 @@ class Door:
         if not isinstance(order, dict):
             raise InputError("an order is an object")
         answer = await run_in_threadpool(self._office.command, keyid, order)
+        if order.get("order") == "wake":
+            self._wakes += 1
         self.notify()
         return JSONResponse(answer)
 
@@ -244,7 +247,15 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def serve(door: Door, *, host: str, port: int, certificate: str, key: str) -> None:
+def serve(
+    door: Door,
+    *,
+    host: str,
+    port: int,
+    certificate: str,
+    key: str,
+    started: Callable[[], None] | None = None,
+) -> None:
     """Serve until the process is told to stop.
 
     Args:
@@ -253,6 +264,7 @@ def serve(door: Door, *, host: str, port: int, certificate: str, key: str) -> No
         port: Port to bind.
         certificate: Path of the PEM certificate that readers pin.
         key: Path of its private key.
+        started: Called once the port is open.
     """
     config = uvicorn.Config(
         door.app,
@@ -271,6 +283,10 @@ def serve(door: Door, *, host: str, port: int, certificate: str, key: str) -> No
         server = uvicorn.Server(config)
         ticking = asyncio.create_task(door.tick())
         serving = asyncio.create_task(server.serve())
+        while started is not None and not server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        if started is not None and server.started:
+            started()
         done, _ = await asyncio.wait({ticking, serving}, return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
         ticking.cancel()

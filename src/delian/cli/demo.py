@@ -13,7 +13,9 @@ from delian.nodes.demo import run_demo
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=Path("delian-demo"), show_default=True, help="Folder for everything; must be new, or an earlier demonstration's.")  # fmt: skip  # noqa: E501
 @click.option("--seed", type=click.IntRange(0), default=2026, show_default=True, help="Draws the invented figures.")  # fmt: skip  # noqa: E501
-@click.option("--nations", type=int, default=32, show_default=True, help="How many nations, 6 to 32.")
+@click.option(
+    "--nations", type=int, default=32, show_default=True, help="How many nations, 6 to 32."
+)
 @click.option("--cells", type=click.IntRange(1), default=720, show_default=True, help="Leaf cells, rounded up to whole products.")  # fmt: skip  # noqa: E501
 @output.json_option
 def command(out: Path, seed: int, nations: int, cells: int, as_json: bool) -> None:

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.status import Status
@@ -18,7 +18,7 @@ class Screen(AbstractContextManager["Screen"]):
         self._status: Status | None = None
         self._started = time.monotonic()
 
-    def __enter__(self) -> "Screen":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -24,10 +24,14 @@ class Verb(NamedTuple):
     needs_tests: bool = False
 
 
-SEE, NATION, READER, DEVELOPER = "See it", "A nation", "A reader", "A developer"
+SEE, NATION, OPERATOR = "See it", "A nation", "An operator"
+READER, DEVELOPER = "A reader", "A developer"
 
 VERBS = (
+    Verb("demo", "one whole round of an invented alliance, before your eyes", SEE),
     Verb("sheet", "make an empty requirement sheet, check a filled one", NATION),
+    Verb("host", "run one of the three compute hosts", OPERATOR),
+    Verb("secretariat", "run the secretariat and give it orders", OPERATOR),
     Verb("verify", "check a release offline, by its files and a pinned root alone", READER),
     Verb("label", "what a label says, who may read under it, its wire forms", READER),
     Verb("ledger", "what happened at a node, and that nobody has changed it", READER),

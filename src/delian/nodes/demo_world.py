@@ -196,3 +196,16 @@ def revise(
             if figure and draw.random() < 0.35:
                 later[code][key] = round(figure * draw.uniform(0.7, 1.5))
     return later
+
+
+def revise_product(
+    sheets: Mapping[str, Mapping[CellKey, int]], code: str, seed: int
+) -> dict[str, dict[CellKey, int]]:
+    """The same figures after every nation that asks for product *code* changed its own."""
+    draw = random.Random(seed + 2)  # noqa: S311 - invented figures, not keys
+    later = {nation: dict(figures) for nation, figures in sheets.items()}
+    for figures in later.values():
+        for key, figure in figures.items():
+            if figure and key.item == code:
+                figures[key] = round(figure * draw.uniform(1.3, 2.2)) + 1
+    return later

@@ -112,6 +112,10 @@ class Desk:
             )
         return self.keys[purpose]
 
+    def say_ready(self) -> None:
+        """Leave a mark that this node is at work; whoever supervises it may wait for it."""
+        write_bytes(self.home / "ready", b"at work\n")
+
     def file(self, kind: str, round_id: str, who: str, body: bytes) -> bool:
         """Keep a paper and enter it in the ledger; False if it was here already."""
         with self.store.step():

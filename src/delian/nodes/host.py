@@ -33,13 +33,14 @@ from delian.crypto.dsse import Envelope, signers
 from delian.crypto.seal import SealError
 from delian.nodes.desk import Desk, KeyMissingError, kind_of
 from delian.nodes.genesis import certificate_pem
-from delian.nodes.host_run import Job, run_round
+from delian.nodes.host_run import Job, run_round, warm
 from delian.nodes.pump import Pump
 from delian.nodes.round_view import TABLE, RoundView, round_of
 from delian.protect.history import History
 from delian.protect.record import OpeningRecord
 from delian.terms.encode import Digest, canonical, parse
 from delian.terms.errors import DelianError, RefusedError, TamperedError, UnavailableError
+from delian.terms.round_terms import RoundTerms
 from delian.terms.table import Table, check_derivation
 
 LOG = logging.getLogger("delian")
@@ -366,8 +367,16 @@ def office_client(desk: Desk) -> OfficeClient:
     )
 
 
-def run_host(home: Path) -> None:
-    """Run the host in *home* until the process ends."""
+def run_host(home: Path, warm_with: RoundTerms | None = None) -> None:
+    """Run the host in *home* until the process ends.
+
+    Args:
+        home: Its home.
+        warm_with: Terms whose circuits are built before the first round asks for them.
+    """
     host = Host.open(home)
+    if warm_with is not None:
+        warm(warm_with)
     LOG.info("host %s ready", host.desk.code)
+    host.desk.say_ready()
     Pump(host, host.desk.store, host.office, host.desk.settings, host.clock).run()

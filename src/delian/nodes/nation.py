@@ -373,6 +373,7 @@ def run_nation(home: Path) -> None:
     started = time.monotonic()
     nation = Nation.open(home)
     LOG.info("agent of %s ready in %.0f ms", nation.desk.code, (time.monotonic() - started) * 1000)
+    nation.desk.say_ready()
     Pump(
         nation, nation.desk.store, office_client(nation.desk), nation.desk.settings, nation.clock
     ).run()

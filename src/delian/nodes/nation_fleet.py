@@ -11,8 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from delian.aggregate.netlist import netlist_digest
 from delian.nodes.nation import run_nation
 from delian.nodes.pump import set_up_log
+from delian.terms.encode import parse
+from delian.terms.round_terms import RoundTerms
 
 
 def run_fleet(homes: Sequence[Path], run: Callable[[Path], None] = run_nation) -> int:
@@ -79,8 +82,13 @@ def _kill(pid: int) -> None:
 
 
 def main() -> int:
-    """``python -m delian.nodes.nation_fleet HOME…``: the demonstration's own entry."""
-    return run_fleet([Path(p) for p in sys.argv[1:]])
+    """``python -m delian.nodes.nation_fleet --warm TERMS HOME…``: the demonstration's own entry.
+
+    The parent builds the circuits of the terms once; every agent still compares their digest.
+    """
+    terms = RoundTerms.from_plain(parse(Path(sys.argv[2]).read_bytes()))
+    netlist_digest(terms, len(terms.nations))
+    return run_fleet([Path(p) for p in sys.argv[3:]])
 
 
 if __name__ == "__main__":

@@ -517,7 +517,7 @@ class Secretariat:
         """Carry out an order of whoever holds the secretariat's own key.
 
         Orders: ``open-round`` (terms), ``amend`` (round, withhold, join), ``extend`` (proposal,
-        hours, reason), ``end-round`` (round).
+        hours, reason), ``end-round`` (round), ``wake`` (everybody who waits asks again).
         """
         if operator != f"{self.desk.code}/sign":
             raise NotForYouError("only the secretariat's own key gives orders here")
@@ -528,6 +528,7 @@ class Secretariat:
                 "amend": self._order_amend,
                 "extend": self._order_extend,
                 "end-round": self._order_end,
+                "wake": self._order_wake,
             }
             if name not in orders:
                 raise InputError(f"unknown order; known are {', '.join(orders)}")
@@ -601,6 +602,9 @@ class Secretariat:
         view.take(envelope, self.clock.now_utc())
         self._issue(voice.kind, view.round_id, envelope)
         return {"until": utc_text(voice.until_utc)}
+
+    def _order_wake(self, _order: dict[str, Any]) -> dict[str, Any]:
+        return {"woken": True}
 
     def _order_end(self, order: dict[str, Any]) -> dict[str, Any]:
         view = self._view(order)

@@ -71,6 +71,7 @@ class Publisher:
         folder = self.desk.home / "releases" / statement.release_id
         for name, data in release_folder(files, repository).items():
             write_bytes(folder / name, data)
+        self._refresh(repository)
         edition = json.dumps([statement.edition, statement.digest]).encode()
         self.desk.store.remember(f"edition/{statement.audience}", edition)
         return folder
@@ -94,6 +95,18 @@ class Publisher:
         self._save(repository)
         folder = self.desk.home / "releases" / statement.release_id
         write_bytes(folder / WITHDRAWALS / name, paper)
+        self._refresh(repository)
+
+    def _refresh(self, repository: Repository) -> None:
+        """Every folder that is still listed gets the newest metadata."""
+        fresh = repository.metadata_files()
+        for release_id in repository.releases:
+            folder = self.desk.home / "releases" / release_id / METADATA
+            for name, data in fresh.items():
+                write_bytes(folder / name, data)
+            for path in folder.iterdir():
+                if path.name not in fresh:
+                    path.unlink()
 
     def _files(self, view: ReleaseView, statement: Statement) -> dict[str, bytes]:
         terms = view.known_terms()

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from delian.adapters.clock import Clock, ScaledClock, SystemClock
+from delian.adapters.clock import Clock, PacedClock, ScaledClock, SystemClock
 from delian.terms.encode import parse_utc
 from delian.terms.errors import InputError
 
@@ -49,6 +49,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("clock_origin", "", "Demonstration only: what the scaled clock showed at its start."),
     Setting("clock_started", "", "Demonstration only: the monotonic reading at that moment."),
     Setting("clock_factor", "", "Demonstration only: scaled seconds per real second."),
+    Setting("clock_pace", "", "Demonstration only: file by which its clock is moved forward."),
 )
 _BY_NAME = {s.name: s for s in SETTINGS}
 
@@ -73,13 +74,15 @@ class Settings:
     clock_origin: str
     clock_started: str
     clock_factor: str
+    clock_pace: str
 
     def clock(self) -> Clock:
         """The machine's clock, or the demonstration's."""
         if not self.clock_factor:
             return SystemClock()
         origin: datetime = parse_utc(self.clock_origin)
-        return ScaledClock(origin, float(self.clock_started), float(self.clock_factor))
+        scaled = ScaledClock(origin, float(self.clock_started), float(self.clock_factor))
+        return PacedClock(scaled, Path(self.clock_pace)) if self.clock_pace else scaled
 
     def peer_addresses(self) -> dict[str, tuple[str, int]]:
         """Host name to address and port."""
