@@ -83,12 +83,13 @@ def check_successor(before: Roster, envelope: Envelope) -> Membership:
 
     Guarantees:
         Version one higher, chained by digest, signed by every party in it; nobody vanishes
-        (a party that leaves keeps its entry with a day of leaving).
+        (a party that leaves keeps its entry with a day of leaving). At most one party's signing
+        key is new without its old key's word, so that all others vouch for a recovery.
 
     Raises:
         RosterMismatchError: it does not follow *before*.
         RosterUnsignedError: a signature is missing.
-        RosterChangeError: a party vanished or changed its kind.
+        RosterChangeError: a party vanished or changed its kind, or two recover at once.
     """
     roster = _read(envelope)
     if roster.previous != before.digest or roster.version != before.version + 1:
@@ -102,7 +103,24 @@ def check_successor(before: Roster, envelope: Envelope) -> Membership:
     changed = [k for k, v in old.items() if _current(now, k) not in (None, v)]
     approved = signers(envelope, lambda keyid: _old_key(keyid, old, before.version))
     kept = {keyid.partition("@")[0] for keyid in approved}
-    return Membership(roster, tuple(sorted(set(changed) - kept)))
+    recovered = set(changed) - kept
+    _check_others_vouch(before, recovered)
+    return Membership(roster, tuple(sorted(recovered)))
+
+
+def _check_others_vouch(before: Roster, recovered: set[str]) -> None:
+    """A recovery needs all others, with keys that were known before.
+
+    Everybody in the successor has signed it. Of those whose signing key is new and not vouched
+    for by the old one there may be one at most: two could be one stranger with a roster of his
+    own keys.
+    """
+    lost = sorted(recovered & set(before.signers))
+    if len(lost) > 1:
+        raise RosterChangeError(
+            f"{', '.join(lost)} changed at once without their old keys",
+            hint="recover one party at a time; the others sign with keys known before",
+        )
 
 
 def old_keyid(keyid: str, version: int) -> str:

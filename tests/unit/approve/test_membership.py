@@ -91,6 +91,28 @@ def test_changed_key_is_named_as_recovery_unless_the_old_key_signed(keys):
     assert check_successor(roster, with_stranger).recovered == ("FRA/agent",)
 
 
+def test_a_roster_of_a_strangers_keys_does_not_follow(keys):
+    roster = Roster("League", 1, tuple(nation(c, k) for c, k in keys.items()))
+    before = {c: dict(held) for c, held in keys.items()}
+    for code in ("FRA", "ITA"):
+        keys[code]["agent"] = PrivateKey.generate("ed25519")
+    after = successor(roster, keys)
+    envelope = signed(after, keys)
+    with pytest.raises(RosterChangeError, match="FRA/agent, ITA/agent"):
+        check_successor(roster, envelope)
+    kind, payload = document_type("roster"), canonical(after.to_plain())
+    vouched = envelope.added(
+        sign(kind, payload, {old_keyid("ITA/agent", 1): before["ITA"]["agent"]})
+    )
+    assert check_successor(roster, vouched).recovered == ("FRA/agent",)
+    stranger = {
+        c: {p: PrivateKey.generate("ed25519") for p in ("contribute", "agent", "officer")}
+        for c in keys
+    }
+    with pytest.raises(RosterChangeError):
+        check_successor(roster, signed(successor(roster, stranger), stranger))
+
+
 def test_successor_must_follow_and_keep_everybody(keys):
     roster = Roster("League", 1, tuple(nation(c, k) for c, k in keys.items()))
     wrong = replace(successor(roster, keys), previous="sha256:" + "1" * 64)
