@@ -25,6 +25,7 @@ class Judge:
         self._rows = rows
         self._columns = columns
         self._index = frame.index
+        self._width = 1 + max(columns.values(), default=0)
         self._empty = frame.empty
         self._years = frozenset(frame.years)
         self._tiers = frozenset(frame.tiers)
@@ -52,6 +53,8 @@ class Judge:
         if self._rows.marks and self._refuse_marks(number, line):
             self._claim(number, line)
             return
+        if len(line) > self._width:
+            self._warn_outside(number, line)
         item = self._item(number, line)
         year = self._year(number, line)
         tier = self._tier(number, line)
@@ -85,6 +88,23 @@ class Judge:
         self.row_of[cell] = number
         if figure is not None:
             self.figures[cell] = figure
+
+    def _warn_outside(self, number: int, line: Sequence[Bare]) -> None:
+        """A number beside the table may be a figure in the wrong column."""
+        for column, value in enumerate(line[self._width :], self._width):
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                self.findings.append(
+                    Finding(
+                        "outside-table",
+                        "a number stands beside the table and is not read",
+                        "move it into the column of figures if it is one",
+                        self._rows.sheet,
+                        number,
+                        letter(column),
+                        str(value),
+                        Severity.WARNING,
+                    )
+                )
 
     def _claim(self, number: int, line: Sequence[Bare]) -> None:
         """A row refused for a formula still stands for its cell: it is not called missing."""

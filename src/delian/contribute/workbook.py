@@ -1,13 +1,11 @@
 """Reads an xlsx file from a delegation's machine without trusting it.
 
 May touch: zipfile and lxml, bounded, and python-calamine. The file is unpacked once under a bound
-and packed anew, so that the scan for formulas and the reader of values see the same bytes.
-A formula or an error such as #N/A is marked, because its value alone would look like a figure.
+and packed anew, so that the scan (``scan``) and the reader of values see the same bytes.
 """
 
 import io
 import posixpath
-import re
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -18,24 +16,16 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from delian.contribute.columns import NEEDS
 from delian.contribute.errors import SheetFileError
-from delian.contribute.rows import ERROR_VALUE, FORMULA, Bare, Rows
+from delian.contribute.rows import Bare, Rows
+from delian.contribute.scan import scan
 
 MAX_FILE_BYTES: Final = 128 * 1024 * 1024
 MAX_UNPACKED_BYTES: Final = 512 * 1024 * 1024
 MAX_MEMBERS: Final = 2_000
-MAX_ROWS: Final = 1_048_576
-MAX_COLUMNS: Final = 64
 _PIECE: Final = 1024 * 1024
 _MAIN: Final = "xl/workbook.xml"
 _MARKUP: Final = (".xml", ".rels", ".vml")
 _WRONG_FILE_HINT: Final = "start from the file that 'delian sheet template' writes, saved as xlsx"
-# Element names cannot be escaped in XML, attribute values can: hence the "&".
-_MAY_BE_MARKED: Final = tuple(
-    map(re.compile, (rb"<f[\s/>]", rb":f[\s/>]", rb"=\s*[\"'](?:e[\"']|&)"))
-)
-_UTF8_START: Final = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*<\?xml[^>]{0,80}encoding\s*=\s*[\"']utf-8[\"']", re.IGNORECASE
-)
 
 
 def read_workbook(data: bytes) -> Rows:
@@ -46,7 +36,7 @@ def read_workbook(data: bytes) -> Rows:
     """
     members = _unpack(data)
     path = _path_of_sheet(members)
-    marks = _marks(members[path])
+    marks = scan(members[path])
     return Rows(NEEDS, _values(members), marks)
 
 
@@ -118,57 +108,6 @@ def _path_of_sheet(members: Mapping[str, bytes]) -> str:
     raise SheetFileError(f"the workbook has no sheet named '{NEEDS}'", hint=_WRONG_FILE_HINT)
 
 
-def _marks(data: bytes) -> dict[tuple[int, int], str]:
-    """Places of formulas and error values, in a single pass that keeps one row in memory.
-
-    A search over the bytes comes first: where it finds nothing, there is nothing to walk for.
-    """
-    marks: dict[tuple[int, int], str] = {}
-    if _UTF8_START.match(data) and not any(sign.search(data) for sign in _MAY_BE_MARKED):
-        return marks
-    number = 0
-    try:
-        events = etree.iterparse(
-            io.BytesIO(data),
-            tag="{*}row",
-            resolve_entities=False,
-            no_network=True,
-            load_dtd=False,
-            huge_tree=False,
-        )
-        for _, row in events:
-            number = int(row.get("r", number + 1))
-            _mark_row(row, number, marks)
-            row.clear()
-            while row.getprevious() is not None:
-                del row.getparent()[0]
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise SheetFileError("the file is damaged", hint="save it again as xlsx") from error
-    return marks
-
-
-def _mark_row(row: Any, number: int, marks: dict[tuple[int, int], str]) -> None:
-    column = -1
-    for cell in row:
-        place = cell.get("r") if isinstance(cell.tag, str) else None
-        column = column + 1 if place is None else _column(place)
-        if cell.get("t") == "e":
-            marks[(number, column)] = ERROR_VALUE
-        for part in cell:
-            if isinstance(part.tag, str) and part.tag.rpartition("}")[2] == "f":
-                marks[(number, column)] = FORMULA
-
-
-def _column(place: str) -> int:
-    """The column, from 0, of a place such as H7."""
-    index = 0
-    for sign in place:
-        if not "A" <= sign <= "Z":
-            break
-        index = index * 26 + ord(sign) - ord("A") + 1
-    return index - 1
-
-
 def _values(members: Mapping[str, bytes]) -> Sequence[Sequence[Bare]]:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
@@ -177,11 +116,6 @@ def _values(members: Mapping[str, bytes]) -> Sequence[Sequence[Bare]]:
     packed.seek(0)
     try:
         sheet = CalamineWorkbook.from_filelike(packed).get_sheet_by_name(NEEDS)
-        if sheet.total_height > MAX_ROWS or sheet.total_width > MAX_COLUMNS:
-            raise SheetFileError(
-                "the sheet has more rows or columns than a sheet of this product",
-                hint="delete what stands beside and below the table",
-            )
         rows: Sequence[Sequence[Bare]] = sheet.to_python(skip_empty_area=False)
     except CalamineError as error:
         raise SheetFileError("the file is damaged", hint="save it again as xlsx") from error

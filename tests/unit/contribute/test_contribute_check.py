@@ -14,8 +14,8 @@ import xlsxwriter
 from delian.contribute.check import check
 from delian.contribute.errors import SheetFileError, UnknownNationError
 from delian.contribute.findings import Severity, SheetErrors
+from delian.contribute.scan import scan
 from delian.contribute.template import template, template_csv
-from delian.contribute.workbook import _marks
 from delian.terms.frame import Frame, Item
 from tests.contribute_world import cell, fill, frame, make_world
 
@@ -370,9 +370,61 @@ def test_a_formula_in_utf_16_is_found_too():
             new.writestr(entry, body)
     with zipfile.ZipFile(data) as archive:
         page = archive.read("xl/worksheets/sheet1.xml")
-    assert _marks(page) == {(5, 7): "formula"}
+    assert scan(page) == {(5, 7): "formula"}
     with pytest.raises(SheetErrors):
         check(data.getvalue(), "a.xlsx", TERMS, "AAA")
+
+
+def with_page(change):
+    """A good workbook whose sheet's XML went through *change*."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(book(good_rows()))) as old, zipfile.ZipFile(out, "w") as new:
+        for entry in old.infolist():
+            body = old.read(entry)
+            new.writestr(entry, change(body) if entry.filename.endswith("sheet1.xml") else body)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["ZZZ5", "XFD5", "ZZZZZZ5", "H99999999", "H0", "h5", "$H$5", "5H", "H5H", "", "H1048577"],
+)
+def test_a_cell_far_out_or_at_no_place_never_reaches_the_reader(place):
+    """The reader reserves the whole area up to it; a far cell once ended the process."""
+    last = with_page(
+        lambda xml: xml.replace(
+            b"</sheetData>", f'<row r="1000000"><c r="{place}"/></row></sheetData>'.encode()
+        )
+    )
+    with pytest.raises(SheetFileError):
+        check(last, "a.xlsx", TERMS, "AAA")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        b'<row r="1048577"><c r="A1048577"><v>1</v></c></row>',
+        b'<row r="1040000"><c r="AZ1040000"><v>1</v></c></row>',
+        b'<row r="9"><c r="A9" t="e"/></row>',
+        b'<row r="x"><c r="A9"/></row>',
+        b"<row><c><v>1</v></c></row" + b"x>",
+    ],
+)
+def test_rows_out_of_order_or_too_far_down_are_refused(rows):
+    data = with_page(lambda xml: xml.replace(b"</sheetData>", rows + b"</sheetData>"))
+    with pytest.raises(SheetFileError):
+        check(data, "a.xlsx", TERMS, "AAA")
+
+
+def test_a_note_beside_the_table_does_no_harm_and_a_number_there_is_told():
+    note = b'<c r="AC5" t="inlineStr"><is><t>ask Anna</t></is></c></row><row r="6"'
+    data = with_page(lambda xml: xml.replace(b'</row><row r="6"', note))
+    checked = check(data, "a.xlsx", TERMS, "AAA")
+    assert checked.sheet.figures.tolist() == list(range(12))
+    assert checked.warnings == ()
+    moved = with_page(lambda xml: xml.replace(b'<c r="H5"', b'<c r="J5"'))
+    checked = check(moved, "a.xlsx", TERMS, "AAA")
+    assert [(w.code, w.row, w.column) for w in checked.warnings] == [("outside-table", 5, "J")]
 
 
 def test_no_message_repr_or_wire_form_holds_what_stands_in_a_cell():
