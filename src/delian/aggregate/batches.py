@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from delian.aggregate.held import Lanes
-from delian.shares.permute import MISSING
+from delian.aggregate.lanes import MISSING, Lanes
 from delian.terms.tree import Forest
 
 

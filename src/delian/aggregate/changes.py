@@ -8,9 +8,9 @@ import numpy as np
 from delian.aggregate.backend import Change
 from delian.aggregate.batches import regroup
 from delian.aggregate.errors import RunInputError
-from delian.aggregate.held import HeldSheets, Lanes, Shared, side_by_side, slots, stacked
+from delian.aggregate.held import HeldSheets, Shared, side_by_side, stacked
+from delian.aggregate.lanes import MISSING, Lanes
 from delian.aggregate.netlist import WIDEST_MERGE, ChangeCircuits
-from delian.shares.permute import MISSING
 from delian.shares.program import Program
 from delian.shares.words import CELLS_PER_WORD
 from delian.terms.frame import CellKey
@@ -109,7 +109,7 @@ def _sums(
     step = 0
     while children.shape[1] > 1:
         here, children = regroup(children, WIDEST_MERGE)
-        inputs = stacked([figures.gather(lanes) for lanes in slots(here, WIDEST_MERGE)])
+        inputs = figures.gather_children(here, WIDEST_MERGE)
         outcome = evaluate(circuits.add, inputs, f"{name} step {step}")
         figures = outcome["sums"].widened(n, circuits.width)
         step += 1

@@ -7,10 +7,11 @@ import numpy as np
 
 from delian.aggregate.backend import Spot
 from delian.aggregate.batches import Batch, batches, regroup
+from delian.aggregate.clear import parents
 from delian.aggregate.errors import OpeningOrderError
-from delian.aggregate.held import HeldSheets, Lanes, Shared, side_by_side, slots, stacked
+from delian.aggregate.held import HeldSheets, Shared, side_by_side, stacked
+from delian.aggregate.lanes import MISSING, Lanes
 from delian.aggregate.netlist import RoundCircuits
-from delian.shares.permute import MISSING
 from delian.shares.program import Program
 from delian.shares.words import CELLS_PER_WORD
 from delian.terms.tree import Forest
@@ -21,7 +22,7 @@ Evaluate = Callable[[Program, Shared, str], dict[str, Shared]]
 class _Level:
     """One level: where each node's lane is, and what is known of it, all shared."""
 
-    __slots__ = ("chosen", "fails", "gap", "lane_of", "passes", "totals", "words")
+    __slots__ = ("fails", "lane_of", "passes", "totals", "words")
 
     def __init__(self, nodes: int) -> None:
         self.lane_of: Lanes = np.full(nodes, MISSING, dtype=np.int64)
@@ -29,8 +30,6 @@ class _Level:
         self.totals: list[Shared] = []
         self.passes: list[Shared] = []
         self.fails: list[Shared] = []
-        self.gap: Shared | None = None
-        self.chosen: Shared | None = None
 
     def append(self, places: Lanes, outcome: dict[str, Shared]) -> None:
         """Put the outcome of one batch behind those before it."""
@@ -67,7 +66,9 @@ class ForestRun:
         self._name = name
         self._cells = np.array([n.leaves[0] for n in forest.levels[0]], dtype=np.int64)
         self._levels = [_Level(len(nodes)) for nodes in forest.levels]
+        self._parents = [parents(forest, level) for level in range(1, len(forest.levels))]
         self._kept: dict[int, list[Shared]] = {}
+        self._chosen = Shared.empty(1)
 
     def climb(self, batch: Batch, keep_at_most: int) -> int:
         """Evaluate one batch; keep its sums if they fit. Returns the bytes kept."""
@@ -88,40 +89,36 @@ class ForestRun:
         return size
 
     def plan(self) -> None:
-        """Chosen bits of all trees: gaps from the leaves up, choices from the roots down."""
+        """Chosen bits of all trees: gaps from the leaves up, then every node at once.
+
+        A node may be chosen if it passes and has a gap below it; it is chosen if no node above
+        it may be.
+        """
         if not self._forest.levels[0]:
             return
-        passes = [side_by_side(level.passes) for level in self._levels]
         opening = side_by_side(self._levels[0].fails)
+        candidates = [side_by_side(self._levels[0].passes)]
         for number, program in enumerate(self._circuits.up, 1):
-            children = self._child_lanes(number)
-            flags = [opening.gather(lanes) for lanes in slots(children, program.n_inputs - 1)]
+            children = opening.gather_children(self._child_lanes(number), program.n_inputs - 1)
+            passes = side_by_side(self._levels[number].passes)
             block = f"{self._name} up {number}"
-            outcome = self._evaluate(program, stacked([*flags, passes[number]]), block)
-            self._levels[number].gap, opening = outcome["gap"], outcome["open"]
-        active: Shared | None = None
-        for number in range(len(self._levels) - 1, -1, -1):
-            flags = [active, passes[number], self._levels[number].gap]
-            inputs = [flag for flag in flags if flag is not None]
-            block = f"{self._name} down {number}"
-            outcome = self._evaluate(self._circuits.down[number], stacked(inputs), block)
-            self._levels[number].chosen = outcome["chosen"]
-            if number:
-                active = outcome["active"].gather(self._parent_lanes(number))
+            outcome = self._evaluate(program, stacked([children, passes]), block)
+            opening = outcome["open"]
+            candidates.append(outcome["gap"].xor(opening))
+        every = side_by_side(candidates).gather_slots(self._ancestor_lanes())
+        outcome = self._evaluate(self._circuits.choice, every, f"{self._name} choice")
+        self._chosen = outcome["chosen"].gather(np.arange(sum(len(p) for p in self._forest.levels)))
 
     def chosen(self) -> Shared:
         """One flag for every node, level by level, without a gap between the levels."""
-        parts = [level.chosen for level in self._levels if level.chosen is not None]
-        if not parts:
-            return Shared(np.zeros((1, 0), np.uint64), np.zeros((1, 0), np.uint64))
-        return side_by_side(parts).gather(self._all_lanes())
+        return self._chosen
 
     def totals(self, spots: Sequence[Spot]) -> Shared:
         """The totals of some nodes, on as many planes as the top level has."""
         parts = [side_by_side(level.totals) for level in self._levels if level.totals]
         planes = max((p.own.shape[0] for p in parts), default=1)
         if not spots:
-            return Shared(np.zeros((planes, 0), np.uint64), np.zeros((planes, 0), np.uint64))
+            return Shared.empty(planes)
         wide = side_by_side([p.widened(1, planes) for p in parts])
         return wide.gather(self._lanes(spots))
 
@@ -164,7 +161,7 @@ class ForestRun:
             here = children
             if number < len(programs):
                 here, children = regroup(children, fan)
-            inputs = stacked([figures.gather(lanes) for lanes in slots(here, fan)])
+            inputs = figures.gather_children(here, fan)
             outcome = self._evaluate(program, inputs, f"{name} level {level} step {number}")
             figures = outcome["sums"]
         return outcome
@@ -209,23 +206,30 @@ class ForestRun:
             lanes[level.lane_of[place], : len(node.children)] = below.lane_of[list(node.children)]
         return lanes
 
-    def _parent_lanes(self, number: int) -> Lanes:
-        """For each lane of the level below, its parent's lane in this level."""
-        level, below = self._levels[number], self._levels[number - 1]
-        lanes = np.full(below.words * CELLS_PER_WORD, MISSING, dtype=np.int64)
-        for place, node in enumerate(self._forest.levels[number]):
-            lanes[below.lane_of[list(node.children)]] = level.lane_of[place]
-        return lanes
+    def _ancestor_lanes(self) -> list[Lanes]:
+        """For every node, level by level: its own lane, then those of the nodes above it."""
+        offsets = self._offsets()
+        lanes = [offsets[i] + level.lane_of for i, level in enumerate(self._levels)]
+        places: list[Lanes] = [np.arange(len(level)) for level in lanes]
+        slots: list[Lanes] = []
+        for up in range(len(lanes)):
+            slots.append(
+                np.concatenate(
+                    [
+                        lanes[i + up][places[i]]
+                        if i + up < len(lanes)
+                        else np.full(len(lanes[i]), MISSING, dtype=np.int64)
+                        for i in range(len(lanes))
+                    ]
+                )
+            )
+            for i in range(len(lanes) - up - 1):
+                places[i] = self._parents[i + up][places[i]]
+        return slots
 
     def _offsets(self) -> list[int]:
         words = np.cumsum([0, *(level.words for level in self._levels)])
         return [int(w) * CELLS_PER_WORD for w in words]
-
-    def _all_lanes(self) -> Lanes:
-        offsets = self._offsets()
-        return np.concatenate(
-            [offsets[i] + level.lane_of for i, level in enumerate(self._levels)]
-        )
 
     def _lanes(self, spots: Sequence[Spot]) -> Lanes:
         offsets = self._offsets()

@@ -4,15 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, NoReturn, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from delian.aggregate.errors import RunInputError
-from delian.shares.permute import gather
+from delian.aggregate.lanes import MISSING, Lanes, gather_slots
 from delian.shares.program import Words
 from delian.shares.words import CELLS_PER_WORD, words_for
 from delian.terms.frame import CellKey, Frame
 
-Lanes = npt.NDArray[np.int64]
 _JOINED_GAP_WORDS = 64
 
 
@@ -36,13 +34,32 @@ class Shared(NamedTuple):
     def __reduce__(self) -> NoReturn:
         raise TypeError("shares are never pickled")
 
+    @classmethod
+    def empty(cls, planes: int) -> "Shared":
+        """Planes without a lane."""
+        return cls(np.zeros((planes, 0), np.uint64), np.zeros((planes, 0), np.uint64))
+
+    def xor(self, other: "Shared") -> "Shared":
+        """The sum over GF(2), plane by plane: local and free."""
+        return Shared(self.own ^ other.own, self.nxt ^ other.nxt)
+
     def rows(self, which: slice) -> "Shared":
         """Some of the planes."""
         return Shared(self.own[which], self.nxt[which])
 
     def gather(self, lanes: Lanes) -> "Shared":
-        """Lanes picked and reordered; -1 gives a share of zero."""
-        return Shared(gather(self.own, lanes), gather(self.nxt, lanes))
+        """Lanes picked and reordered; ``MISSING`` gives a share of zero."""
+        return self.gather_slots([lanes])
+
+    def gather_slots(self, slots: Sequence[Lanes]) -> "Shared":
+        """All planes once for each slot, lanes picked as it says."""
+        return Shared(gather_slots(self.own, slots), gather_slots(self.nxt, slots))
+
+    def gather_children(self, children: Lanes, count: int) -> "Shared":
+        """All planes once for each of *count* child positions; *children* has a row a parent."""
+        none = np.full(len(children), MISSING, dtype=np.int64)
+        width = children.shape[1]
+        return self.gather_slots([children[:, i] if i < width else none for i in range(count)])
 
     def widened(self, nations: int, width: int) -> "Shared":
         """Each nation's figure on *width* planes: shares of zero above, planes of zero cut off."""
@@ -60,12 +77,6 @@ def side_by_side(parts: Sequence[Shared]) -> Shared:
 def stacked(parts: Sequence[Shared]) -> Shared:
     """All planes of all parts over the same lanes."""
     return Shared(np.concatenate([p.own for p in parts]), np.concatenate([p.nxt for p in parts]))
-
-
-def slots(children: Lanes, count: int) -> list[Lanes]:
-    """For each of *count* child positions the lane of that child, -1 where there is none."""
-    none = np.full(len(children), -1, dtype=np.int64)
-    return [children[:, i] if i < children.shape[1] else none for i in range(count)]
 
 
 def _widen(share: Words, nations: int, width: int) -> Words:
@@ -101,8 +112,7 @@ class HeldSheets:
     def places(self, places: Lanes) -> Shared:
         """Every nation's figures for the cells at *places*, one lane each."""
         if not len(places):
-            empty = np.zeros((len(self.nations) * self.width_bits, 0), dtype=np.uint64)
-            return Shared(empty, empty)
+            return Shared.empty(len(self.nations) * self.width_bits)
         first = int(places[0])
         consecutive = np.array_equal(places, np.arange(first, first + len(places)))
         if consecutive and first % CELLS_PER_WORD == 0:

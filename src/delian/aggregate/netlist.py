@@ -10,7 +10,10 @@ from functools import lru_cache
 from typing import Final
 
 from delian.shares import circuits
+from delian.shares.arithmetic import all_of
+from delian.shares.netlist import Netlist
 from delian.shares.program import Program
+from delian.shares.schedule import schedule
 from delian.terms.encode import Digest, digest_of
 from delian.terms.round_terms import RoundTerms, Rule
 
@@ -47,7 +50,7 @@ class RoundCircuits:
         climb: For each level above the leaves the steps that add children up; the last one of
             each level also applies the rule.
         up: Plan, from the leaves up, for each level above them.
-        down: Plan, from the roots down, for every level.
+        choice: Plan, all nodes at once: is a node chosen, given itself and those above it?
         band: Band index; None without bands.
         band_width: Bits of a nation's figure that *band* takes.
         change: None where the terms allow one opening only.
@@ -59,7 +62,7 @@ class RoundCircuits:
     leaf: Program
     climb: tuple[tuple[Program, ...], ...]
     up: tuple[Program, ...]
-    down: tuple[Program, ...]
+    choice: Program
     band: Program | None
     band_width: int
     change: ChangeCircuits | None
@@ -119,15 +122,14 @@ def _build(
             bits += (step - 1).bit_length()
         climb.append(tuple(programs))
         widths.append(bits)
-    top = len(fanouts)
     up = tuple(circuits.plan_up(fanout) for fanout in fanouts)
-    down = tuple(circuits.plan_down(root=i == top, leaf=i == 0) for i in range(top + 1))
+    choice = _choice(len(fanouts) + 1)
     leaf = circuits.rule(n, width, test, _STYLE)
     change = _change_circuits(n, width, test, change_cells) if change_cells else None
     band_width = max(widths[-1], change.width if change else 0)
     bands = rule.count_bands
     band = circuits.band(n, band_width, bands, _STYLE) if bands else None
-    programs_in_order = [leaf, *(p for steps in climb for p in steps), *up, *down]
+    programs_in_order = [leaf, *(p for steps in climb for p in steps), *up, choice]
     programs_in_order += [band] if band else []
     programs_in_order += [change.add, change.reopen, change.retest] if change else []
     return RoundCircuits(
@@ -136,7 +138,7 @@ def _build(
         leaf,
         tuple(climb),
         up,
-        down,
+        choice,
         band,
         band_width,
         change,
@@ -152,6 +154,18 @@ def _change_circuits(n: int, width: int, test: circuits.Rule, cells: int) -> Cha
         circuits.difference(n, wide, test, new_passes=True, style=_STYLE),
         circuits.difference(n, wide, test, new_passes=False, style=_STYLE),
     )
+
+
+def _choice(levels: int) -> Program:
+    """Is a node chosen? It may be (it passes and has a gap), and no node above it may be.
+
+    Inputs: ``may`` of the node itself, then of each node above it; a missing one is 0.
+    Outputs: ``chosen``.
+    """
+    net = Netlist()
+    may = net.input_bits(levels)
+    chosen = all_of(net, [may[0], *(net.negate(wire) for wire in may[1:])])
+    return schedule(net, [("may", may)], [("chosen", [chosen])])
 
 
 def _test(rule: Rule) -> circuits.Rule:

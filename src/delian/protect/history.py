@@ -12,7 +12,7 @@ from functools import cached_property
 
 from delian.aggregate.backend import Change
 from delian.protect.errors import LockedKeyError, MeasureChangedError, RecordError, SecondListError
-from delian.protect.overlap import covered_codes, overlapping
+from delian.protect.overlap import Overlaps
 from delian.protect.record import Cells, Code, OpeningRecord, codes_of
 from delian.terms.encode import Digest
 from delian.terms.frame import CellKey, Frame
@@ -197,11 +197,10 @@ def check_locks(terms: RoundTerms, running: Mapping[str, Frame]) -> None:
     for round_id, frame in running.items():
         if round_id == terms.round_id:
             continue
-        covered = covered_codes([codes_of(frame), codes_of(terms.frame)])
+        overlaps = Overlaps([codes_of(frame), codes_of(terms.frame)])
         shared = set(frame.cells) & set(terms.frame.cells)
         theirs = {item.code for item in frame.items}
-        overlaps = any(overlapping(i.code, covered) & theirs for i in terms.frame.items)
-        if shared or overlaps:
+        if shared or any(overlaps.of(item.code) & theirs for item in terms.frame.items):
             raise LockedKeyError(
                 f"round '{round_id[:80]}' holds keys of this round and has not ended",
                 hint="close this round when the other one has ended",
@@ -272,14 +271,14 @@ def prepare(
 def _stuck_codes(history: History, frame: Frame) -> frozenset[tuple[str, str]]:
     """Items that may form no new block: an overlapping code was tested or stands beside them."""
     mine = codes_of(frame)
-    covered = covered_codes([*(record.codes for record in history.records), mine])
+    overlaps = Overlaps([*(record.codes for record in history.records), mine])
     stuck = set()
     for item in frame.items:
-        others = overlapping(item.code, covered)
+        others = overlaps.of(item.code)
         known = history.codes.get(item.code)
         if (
-            others & set(history.codes)
-            or (item.relation != "disjoint" and others & set(mine))
+            not others.isdisjoint(history.codes)
+            or (item.relation != "disjoint" and not others.isdisjoint(mine))
             or (known is not None and item.cls not in known.classes)
         ):
             stuck.add((item.code, item.cls))

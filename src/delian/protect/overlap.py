@@ -9,27 +9,35 @@ from collections.abc import Iterable, Mapping
 from delian.protect.record import Code
 
 
-def covered_codes(codes: Iterable[Mapping[str, Code]]) -> dict[str, frozenset[str]]:
-    """For each code everything it covers, itself included.
+class Overlaps:
+    """What overlaps what.
 
     Args:
-        codes: The codes of every frame that counts, the newest among them.
+        frames: The codes of every frame that counts, the newest among them.
     """
-    inside: dict[str, set[str]] = {}
-    for frame in codes:
-        for name, code in frame.items():
-            inside.setdefault(name, set())
-            for other in code.related:
-                inside.setdefault(other, set())
-                whole, part = (other, name) if code.relation == "part-of" else (name, other)
-                inside[whole].add(part)
-    return {name: _reach(name, inside) for name in inside}
 
+    __slots__ = ("_covered", "_covering")
 
-def overlapping(name: str, covered: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    """Every other code that has something in common with *name*."""
-    mine = covered.get(name, frozenset({name}))
-    return frozenset(o for o, theirs in covered.items() if o != name and mine & theirs)
+    def __init__(self, frames: Iterable[Mapping[str, Code]]) -> None:
+        inside: dict[str, set[str]] = {}
+        for frame in frames:
+            for name, code in frame.items():
+                inside.setdefault(name, set())
+                for other in code.related:
+                    whole, part = (other, name) if code.relation == "part-of" else (name, other)
+                    inside.setdefault(whole, set()).add(part)
+                    inside.setdefault(part, set())
+        self._covered = {name: _reach(name, inside) for name in inside}
+        self._covering: dict[str, set[str]] = {}
+        for name, parts in self._covered.items():
+            for part in parts:
+                self._covering.setdefault(part, set()).add(name)
+
+    def of(self, name: str) -> frozenset[str]:
+        """Every other code that has something in common with *name*."""
+        parts = self._covered.get(name, frozenset({name}))
+        found = {o for part in parts for o in self._covering.get(part, ())}
+        return frozenset(found - {name})
 
 
 def _reach(name: str, inside: Mapping[str, set[str]]) -> frozenset[str]:

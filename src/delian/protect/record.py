@@ -74,10 +74,13 @@ class Code:
 def codes_of(frame: Frame) -> dict[str, Code]:
     """The codes of *frame* as a record keeps them."""
     found: dict[str, Code] = {}
+    classes: dict[str, list[str]] = {}
     for item in frame.items:
-        classes = tuple(sorted(i.cls for i in frame.items if i.code == item.code))
+        classes.setdefault(item.code, []).append(item.cls)
+    for item in frame.items:
         unit, basis, width = item.measure
-        code = Code(unit, basis, width, classes, item.relation, item.related)
+        here = tuple(sorted(classes[item.code]))
+        code = Code(unit, basis, width, here, item.relation, item.related)
         if found.setdefault(item.code, code) != code:
             raise InputError(f"item '{item.code}' has two measures or relations in one frame")
     return found
