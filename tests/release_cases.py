@@ -196,9 +196,7 @@ def foreign_round_asked(r: Released) -> Case:
 
 def foreign_terms(r: Released) -> Case:
     other = terms_of(r.world.nations, r.world.roster, r.world.terms.frame, round_id="2026-B")
-    paper = sign(
-        document_type("terms"), canonical(other.to_plain()), {"SEC/sign": r.world.chair}
-    )
+    paper = sign(document_type("terms"), canonical(other.to_plain()), {"SEC/sign": r.world.chair})
     made = finish(r.world, r.statement, r.package, terms=paper)
     return _case("terms of another round", "terms", made)
 

@@ -135,9 +135,16 @@ def check_release(evidence: Evidence) -> tuple[Check, ...]:
         (``tests/unit/release/test_release_agent_check.py``).
     """
     made: list[Check] = []
+    table: Table | DelianError
+    try:
+        table = host_table(evidence.hosts, evidence.terms, evidence.resolve)
+    except DelianError as error:
+        table = error
     for name, step in _STEPS.items():
         try:
-            step(evidence)
+            if isinstance(table, DelianError):
+                raise table
+            step(evidence, table)
         except DelianError as error:
             made.append(Check(name, passed=False, reason=error.message))
         else:
@@ -167,17 +174,13 @@ def host_table(hosts: Envelope, terms: RoundTerms, resolve: Resolve) -> Table:
     return table
 
 
-def _table(e: Evidence) -> Table:
-    return host_table(e.hosts, e.terms, e.resolve)
-
-
-def _host_signatures(e: Evidence) -> None:
-    if _table(e).digest != e.statement.table_digest or e.statement.hosts != e.terms.hosts:
+def _host_signatures(e: Evidence, table: Table) -> None:
+    if table.digest != e.statement.table_digest or e.statement.hosts != e.terms.hosts:
         raise AgentCheckError("the statement names another table or other hosts")
 
 
-def _terms(e: Evidence) -> None:
-    table, statement = _table(e), e.statement
+def _terms(e: Evidence, table: Table) -> None:
+    statement = e.statement
     named = {table.terms_digest, statement.terms_digest, e.terms.digest}
     if len(named) != 1 or {table.round_id, statement.round_id} != {e.terms.round_id}:
         raise AgentCheckError("the release belongs to other terms than were agreed to")
@@ -190,34 +193,33 @@ def _terms(e: Evidence) -> None:
         raise AgentCheckError("the statement keeps envelopes for another time than the terms")
 
 
-def _own_manifest(e: Evidence) -> None:
-    if _table(e).list_digest != e.list_digest:
+def _own_manifest(e: Evidence, table: Table) -> None:
+    if table.list_digest != e.list_digest:
         raise AgentCheckError("the table was made from another closing list")
 
 
-def _released(e: Evidence) -> None:
+def _released(e: Evidence, table: Table) -> None:
     edition = Edition(e.statement.edition, e.marking, e.previous)
-    check_rendering(e.files, e.statement, _table(e), e.terms, edition)
+    check_rendering(e.files, e.statement, table, e.terms, edition)
 
 
-def _plan(e: Evidence) -> None:
-    table = _table(e)
+def _plan(e: Evidence, table: Table) -> None:
     if table.derives_from is not None and e.original is None:
         raise AgentCheckError("the table that the amended one derives from is not here")
     check_plan(table, e.terms, original=e.original, opened=e.opened)
 
 
-def _circuit(e: Evidence) -> None:
-    if not is_digest(e.netlist) or _table(e).netlist_digest != e.netlist:
+def _circuit(e: Evidence, table: Table) -> None:
+    if not is_digest(e.netlist) or table.netlist_digest != e.netlist:
         raise AgentCheckError("the hosts ran other circuits than the terms ask for")
 
 
-def _openings(e: Evidence) -> None:
+def _openings(e: Evidence, _table: Table) -> None:
     if e.openings:
         raise AgentCheckError(e.openings)
 
 
-def _label(e: Evidence) -> None:
+def _label(e: Evidence, _table: Table) -> None:
     statement = e.statement
     if dict(statement.label) != e.terms.label or statement.marking != e.marking:
         raise AgentCheckError("the label or its marking is not the one of the terms")
@@ -225,25 +227,24 @@ def _label(e: Evidence) -> None:
         raise AgentCheckError("the audience is not the one of the terms")
 
 
-def _own_margin(e: Evidence) -> None:
+def _own_margin(e: Evidence, table: Table) -> None:
     if e.own is None:
         return
-    table = _table(e)
     if any(not m.is_at_least(e.terms.rule.p_percent) for m in review(table, e.own).shown):
         raise AgentCheckError("a total would show this nation's own figure too closely")
 
 
-def _expiry(e: Evidence) -> None:
+def _expiry(e: Evidence, _table: Table) -> None:
     if e.statement.silence_ends_utc != e.silence_ends_utc or e.statement.previous != e.previous:
         raise AgentCheckError("the statement names another end of silence or another predecessor")
 
 
-def _checkpoint(e: Evidence) -> None:
+def _checkpoint(e: Evidence, _table: Table) -> None:
     if e.checkpoint:
         raise AgentCheckError(e.checkpoint)
 
 
-_STEPS: Mapping[str, Callable[[Evidence], None]] = {
+_STEPS: Mapping[str, Callable[[Evidence, Table], None]] = {
     "host-signatures": _host_signatures,
     "terms": _terms,
     "own-manifest": _own_manifest,

@@ -83,6 +83,13 @@ def check_rendering(
     """Return if rendering *table* again gives exactly the files that are to be agreed to.
 
     Args:
+        files: The files in hand, or None to compare with the statement's digests alone.
+        statement: Names every file by digest.
+        table: What the hosts signed.
+        terms: The round's terms.
+        edition: Number, marking and predecessor.
+
+    Args:
         files: As received; None where only their digests in *statement* were sent.
         statement: Names every file by digest.
         table: What three hosts signed.

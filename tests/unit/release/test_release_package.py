@@ -30,9 +30,7 @@ def renamed(w: World, name: str) -> World:
     """The same world with an item that somebody named in bad faith."""
     first = w.terms.frame.items[0]
     bad = Item(first.code, {"en": name, "fr": name}, name, 32, price_basis=first.price_basis)
-    frame = replace(
-        w.terms.frame, items=(bad, *w.terms.frame.items[1:]), families={}, groups={}
-    )
+    frame = replace(w.terms.frame, items=(bad, *w.terms.frame.items[1:]), families={}, groups={})
     terms = terms_of(w.nations, w.roster, frame, title=name)
     return World(w.nations, w.roster, terms, draw_table(terms, w.nations, 3))
 
@@ -187,7 +185,11 @@ def test_other_terms_and_odd_editions_are_refused() -> None:
     other = terms_of(SMALL.nations, SMALL.roster, SMALL.terms.frame, title="Other")
     with pytest.raises(PackageError):
         render(SMALL.table, other, EDITION)
-    for number, previous, marking in ((1, "sha256:" + "1" * 64, "M"), (2, None, "M"), (1, None, "")):
+    for number, previous, marking in (
+        (1, "sha256:" + "1" * 64, "M"),
+        (2, None, "M"),
+        (1, None, ""),
+    ):
         with pytest.raises(PackageError):
             Edition(number, marking, previous)
     first = SMALL.table.blocks[0]

@@ -43,7 +43,7 @@ class Site(FetcherInterface):
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self.files = files
 
-    def _fetch(self, url: str):  # noqa: ANN202
+    def _fetch(self, url: str):
         path = unquote(urlsplit(url).path).lstrip("/")
         if path not in self.files:
             raise DownloadHTTPError("not here", 404)
@@ -119,9 +119,7 @@ def test_one_raw_key_under_several_key_ids_does_not_meet_a_threshold() -> None:
         plain["signed"]["keys"][f"alias{n}"] = dict(plain["signed"]["keys"][one])
     plain["signed"]["roles"]["root"]["keyids"] = [f"alias{n}" for n in range(4)]
     metadata = Metadata.from_dict(plain)
-    officer = next(
-        k for k in W.officers().values() if tuf.tuf_key(k.public).keyid == one
-    )
+    officer = next(k for k in W.officers().values() if tuf.tuf_key(k.public).keyid == one)
     signature = officer.sign(metadata.signed_bytes).hex()
     text = {
         "signatures": [{"keyid": f"alias{n}", "sig": signature} for n in range(4)],

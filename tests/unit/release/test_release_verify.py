@@ -120,9 +120,7 @@ def test_a_stand_in_signs_and_the_own_agent_no_longer_counts() -> None:
     r = base()
     holder, stand_in = r.world.nations[1], r.world.nations[2]
     made_for_it = key("stand-in")
-    mandate = Mandate(
-        "2026-A", r.world.terms.digest, holder, stand_in, made_for_it.public, NOW
-    )
+    mandate = Mandate("2026-A", r.world.terms.digest, holder, stand_in, made_for_it.public, NOW)
     paper = mandate.signed(r.world.officer(holder))
     statement = replace(r.statement, mandates=(mandate.id,))
     others = [c for c in r.world.nations if c != holder]
