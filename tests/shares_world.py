@@ -91,7 +91,7 @@ def rule_oracle(
     nk: tuple[int, int] | None = None,
 ) -> bool:
     """The rule of docs/round.md on one cell, from its text."""
-    ordered = sorted(column, reverse=True) + [0, 0]
+    ordered = [*sorted(column, reverse=True), 0, 0]
     total = sum(column)
     rest = total - ordered[0] - ordered[1]
     if not (rest > slack and 100 * (rest - slack) >= p_percent * ordered[0]):

@@ -133,7 +133,9 @@ def test_difference(style: str, *, new_passes: bool) -> None:
 
 
 @pytest.mark.parametrize("style", ["ripple", "tree"])
-@pytest.mark.parametrize(("n", "edges"), [(12, (3, 6, 10)), (7, (3,)), (9, (1, 2, 3, 4, 9)), (3, (3, 4))])  # fmt: skip
+@pytest.mark.parametrize(
+    ("n", "edges"), [(12, (3, 6, 10)), (7, (3,)), (9, (1, 2, 3, 4, 9)), (3, (3, 4))]
+)
 def test_band(style: str, n: int, edges: tuple[int, ...]) -> None:
     figures = cells_of(n, 5, seed=n)
     program = band(n, 5, edges, style)  # type: ignore[arg-type]

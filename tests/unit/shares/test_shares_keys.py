@@ -39,7 +39,7 @@ def test_every_run_has_its_own_keys_and_id() -> None:
 
 def test_run_id_does_not_repeat_with_weak_randomness_at_one_host() -> None:
     def host(lane: Any) -> RunKeys:
-        weak = (lambda n: bytes(n)) if lane.rank == 0 else os.urandom
+        weak = bytes if lane.rank == 0 else os.urandom
         return agree(lane, weak, b"context")
 
     ids = set()
