@@ -7,6 +7,7 @@ keeps no arrival time, and never imports ``shares``, ``aggregate`` or ``protect`
 import json
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -66,7 +67,7 @@ from delian.terms.errors import InputError, NotYetError, RefusedError
 from delian.terms.frame import CellKey
 from delian.terms.party import Kind
 from delian.terms.round_terms import RoundTerms
-from delian.terms.table import Table
+from delian.terms.table import State, Table
 
 LOG = logging.getLogger("delian")
 SHEET = MANIFEST  # tells the hosts of a contribution, whose part they then fetch
@@ -410,8 +411,40 @@ class Secretariat:
                 continue
             if table.derives_from is None and view.proposals_on("release"):
                 continue  # the hosts ran again; the first run's table is on the table already
-            self._propose(view, table)
+            if not self._still_withheld(view, table):
+                self._propose(view, table)
             self.desk.store.remember(done, b"1")
+
+    def _still_withheld(self, view: ReleaseView, table: Table) -> bool:
+        """Withhold again, before anything is proposed, what an objection withheld before.
+
+        A block that was opened and then amended away is history: the hosts carry it forward. It
+        must not come back by itself in the next edition.
+        """
+        note = self.desk.store.note(f"withheld/{view.known_terms().audience}")
+        if note is None or table.derives_from is not None:
+            return False
+        hidden = {CellKey.parse(c) for c in json.loads(note)}
+        again = [
+            b.cells[0] for b in table.blocks if b.state is State.CARRIED and set(b.cells) <= hidden
+        ]
+        if again:
+            self._amend(view, table, withhold=again)
+        return bool(again)
+
+    def _amend(
+        self,
+        view: ReleaseView,
+        table: Table,
+        withhold: Sequence[CellKey] = (),
+        join: Sequence[Sequence[CellKey]] = (),
+    ) -> Table:
+        """Give a derived table to the hosts; it is proposed once all three have signed it."""
+        amended = amend(table, view.known_terms().frame, withhold=withhold, join=join)
+        paper = self.desk.signed(TABLE, amended.bytes, "sign")
+        view.take(paper, self.clock.now_utc())
+        self._issue(TABLE, view.round_id, paper)
+        return amended
 
     def _propose(self, view: ReleaseView, table: Table) -> None:
         terms = view.known_terms()
@@ -497,7 +530,9 @@ class Secretariat:
             if isinstance(view.decision(proposal, now_utc), Agreed):
                 statement = view.statements[proposal.subject]
                 folder = self.publisher.publish(view, statement, now_utc)
+                hidden = json.dumps([str(c) for c in view.tables[statement.table_digest].withheld])
                 with self.desk.store.step():
+                    self.desk.store.remember(f"withheld/{statement.audience}", hidden.encode())
                     self._spread(STATEMENT, view, proposal.subject)
                     self.desk.store.remember(f"ended/{view.round_id}", b"1")
                     self.desk.store.remember(done, str(folder).encode())
@@ -569,18 +604,15 @@ class Secretariat:
 
     def _order_amend(self, order: dict[str, Any]) -> dict[str, Any]:
         view = self._view(order)
-        terms, table = view.known_terms(), view.opened_table()
+        table = view.opened_table()
         if table is None:
             raise NotYetError("the hosts have not opened a table in this round")
-        amended = amend(
+        amended = self._amend(
+            view,
             table,
-            terms.frame,
-            withhold=[CellKey.parse(c) for c in order.get("withhold", [])],
-            join=[[CellKey.parse(c) for c in group] for group in order.get("join", [])],
+            [CellKey.parse(c) for c in order.get("withhold", [])],
+            [[CellKey.parse(c) for c in group] for group in order.get("join", [])],
         )
-        paper = self.desk.signed(TABLE, amended.bytes, "sign")
-        view.take(paper, self.clock.now_utc())
-        self._issue(TABLE, view.round_id, paper)
         return {"table": amended.digest, "withheld": len(amended.withheld)}
 
     def _order_extend(self, order: dict[str, Any]) -> dict[str, Any]:
