@@ -33,6 +33,7 @@ VERBS = (
     Verb("host", "run one of the three compute hosts", OPERATOR),
     Verb("secretariat", "run the secretariat and give it orders", OPERATOR),
     Verb("verify", "check a release offline, by its files and a pinned root alone", READER),
+    Verb("attack", "try to undo releases; a tool that needs the true figures", READER),
     Verb("label", "what a label says, who may read under it, its wire forms", READER),
     Verb("ledger", "what happened at a node, and that nobody has changed it", READER),
     Verb("bench", "measure, each figure beside its reference in the same run", DEVELOPER),
