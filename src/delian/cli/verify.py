@@ -42,7 +42,7 @@ def command(
     report = verify_folder(
         folder,
         root,
-        now_utc=datetime.now(UTC),
+        now_utc=now(),
         state=None if no_state else state_file(root, state),
         at_utc=parse_utc(at_text) if at_text else None,
         round_id=round_id,
@@ -51,6 +51,11 @@ def command(
         is_deep=deep,
     )
     return say(report, as_json=as_json)
+
+
+def now() -> datetime:
+    """One reading of this machine's clock."""
+    return datetime.now(UTC)
 
 
 def say(report: VerifyReport, *, as_json: bool) -> int:

@@ -10,12 +10,12 @@ from pathlib import Path
 from delian.adapters.files import read_bytes, write_bytes
 from delian.release.report import VerifyReport
 from delian.release.verify import MAX_FILE_BYTES, verify
-from delian.terms.errors import InputError
+from delian.terms.errors import TamperedError
 
 MOST_FILES = 10_000
 
 
-class ReleaseFolderError(InputError):
+class ReleaseFolderError(TamperedError):
     """The folder holds what no release can hold, so that it is not even read."""
 
     code = "release-folder"
