@@ -24,7 +24,7 @@ def full_adder(net: Netlist, a: Wire, b: Wire, c: Wire) -> tuple[Wire, Wire]:
 
 
 def add(net: Netlist, x: Bits, y: Bits, carry: Wire = ZERO, width: int | None = None) -> Bits:
-    """The sum x + y + carry modulo 2^width; without a width one bit longer than the longer of the two."""
+    """The sum x + y + carry modulo 2^width; without a width, one bit longer than x and y."""
     width = max(len(x), len(y)) + 1 if width is None else width
     out: Bits = []
     for j in range(width - 1):
@@ -79,7 +79,7 @@ def _compress(
 
 
 def _prefix_add(net: Netlist, x: Bits, y: Bits) -> Bits:
-    """The sum x + y modulo 2^len(x) in a logarithmic number of messages (Sklansky's prefix tree)."""
+    """The sum x + y modulo 2^len(x), by Sklansky's prefix tree: few messages."""
     half = [net.xor(a, b) for a, b in zip(x, y, strict=True)]
     spans = [(net.both(a, b), h) for a, b, h in zip(x, y, half, strict=True)][:-1]
     step = 1

@@ -87,9 +87,9 @@ def difference(
 ) -> Program:
     """Whether a block may be opened anew: |new − old|, nation by nation, passes the test.
 
-    With ``new_passes`` the new figures must pass it too, in one bit: reopening an opened block,
-    or a cell that was tested and withheld. Without it only |δ| is tested: several earlier openings are
-    joined with ``all_flags``, the new figures then being tested once.
+    With ``new_passes`` the new figures must pass it too, in one bit: for reopening an opened block,
+    or a cell that was tested and withheld. Without it only |δ| is tested: the verdicts against
+    several earlier sheets, and of the new figures, are then joined with ``all_flags``.
 
     Inputs: ``new``, ``old``. Outputs: ``total`` of the new figures, ``pass``, ``fail``.
     """
@@ -150,10 +150,11 @@ def plan_up(fanout: int) -> Program:
 def plan_down(*, root: bool = False, leaf: bool = False) -> Program:
     """One node of the plan, from the root down: is it chosen, and do its children go on?
 
-    chosen = active and pass and gap; the children are active when the node is active and not chosen.
+    chosen = active and pass and gap; the children are active when the node is active and not
+    chosen.
 
-    Inputs: ``active`` (not at the root), ``pass``, ``gap`` (not at a leaf). Outputs: ``chosen``, and
-    above the leaves ``active`` for every child.
+    Inputs: ``active`` (not at the root), ``pass``, ``gap`` (not at a leaf). Outputs: ``chosen``,
+    and above the leaves ``active`` for every child.
     """
     net = Netlist()
     active: Wire = ONE if root else net.input()

@@ -3,6 +3,7 @@
 A share's file of registers is contiguous, so that a register is an address; the words of a block
 are a multiple of eight, so that a row is a whole number of vectors.
 """
+# mypy: disable-error-code="call-arg, unreachable"
 
 import numba
 import numpy as np

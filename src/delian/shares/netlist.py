@@ -1,7 +1,8 @@
 """A circuit over GF(2) while it is being written: inputs, free XORs, and gates that cost one bit.
 
 In replicated sharing a gate may sum any number of products and still sends one bit, so a selection
-by one-hot flags is one gate per bit (``dot``). Wire 0 is the constant zero, wire 1 the constant one.
+by one-hot flags is one gate per bit (``dot``). Wire 0 is the constant zero, wire 1 the constant
+one.
 """
 
 from collections.abc import Iterable, Sequence

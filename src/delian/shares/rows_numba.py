@@ -4,7 +4,7 @@ LLVM gets 512-bit vectors and splits them for narrower registers. Every operatio
 ``uint64`` and returns nothing. The stores of the log go past the cache: the log is far larger.
 """
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
-# ruff: noqa: ANN001, ARG001
+# ruff: noqa: ARG001 - the typers of numba count the arguments
 
 from typing import Any, Final
 

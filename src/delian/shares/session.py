@@ -135,8 +135,8 @@ class Run:
     def accept(self) -> bytes:
         """Ends a stage: all hosts have accepted the same blocks. Returns the transcript's digest.
 
-        In semi-honest mode the digest covers the output shares of every block, each compared between
-        the two hosts that hold it; a host signs it as its transcript.
+        The digest covers the output shares of every block, each compared between the two hosts
+        that hold it; a host signs it as its transcript.
 
         Raises:
             LinkMismatchError: A peer evaluated other blocks, or holds other shares.
@@ -147,7 +147,7 @@ class Run:
         """The planes behind shares, at all three hosts.
 
         Raises:
-            RunOverError: Something was evaluated since the last ``accept``, or the stage was opened.
+            RunOverError: Something was evaluated since the last ``accept``, or the stage is over.
             TamperedError: The two other hosts disagree on the share this host lacks.
         """
         return self._guard(lambda: self._open(own, nxt, stage))
