@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tuf.api.exceptions import DownloadError, RepositoryError
-from tuf.ngclient import Updater
+from tuf.ngclient import Updater  # type: ignore[attr-defined]
 
 from delian.terms.errors import InputError, TamperedError, UnavailableError
 

@@ -8,6 +8,7 @@ it found. Every check runs; the results carry reasons that are safe for any part
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import NoReturn
 
 from delian.approve.agent import Check
@@ -88,7 +89,7 @@ def review(table: Table, own: Mapping[CellKey, int]) -> Review:
     return Review(tuple(m for m in margins if m.own > 0), held)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evidence:
     """Everything an agent looks at before it signs one release.
 
@@ -126,6 +127,11 @@ class Evidence:
     openings: str = ""
     checkpoint: str = ""
 
+    @cached_property
+    def table(self) -> Table:
+        """The table, its three host signatures checked once."""
+        return host_table(self.hosts, self.terms, self.resolve)
+
 
 def check_release(evidence: Evidence) -> tuple[Check, ...]:
     """Every check of ``approve.agent.CHECKS["release"]``, all of them run.
@@ -135,16 +141,9 @@ def check_release(evidence: Evidence) -> tuple[Check, ...]:
         (``tests/unit/release/test_release_agent_check.py``).
     """
     made: list[Check] = []
-    table: Table | DelianError
-    try:
-        table = host_table(evidence.hosts, evidence.terms, evidence.resolve)
-    except DelianError as error:
-        table = error
     for name, step in _STEPS.items():
         try:
-            if isinstance(table, DelianError):
-                raise table
-            step(evidence, table)
+            step(evidence)
         except DelianError as error:
             made.append(Check(name, passed=False, reason=error.message))
         else:
@@ -174,13 +173,17 @@ def host_table(hosts: Envelope, terms: RoundTerms, resolve: Resolve) -> Table:
     return table
 
 
-def _host_signatures(e: Evidence, table: Table) -> None:
-    if table.digest != e.statement.table_digest or e.statement.hosts != e.terms.hosts:
+def _table(e: Evidence) -> Table:
+    return e.table
+
+
+def _host_signatures(e: Evidence) -> None:
+    if _table(e).digest != e.statement.table_digest or e.statement.hosts != e.terms.hosts:
         raise AgentCheckError("the statement names another table or other hosts")
 
 
-def _terms(e: Evidence, table: Table) -> None:
-    statement = e.statement
+def _terms(e: Evidence) -> None:
+    table, statement = _table(e), e.statement
     named = {table.terms_digest, statement.terms_digest, e.terms.digest}
     if len(named) != 1 or {table.round_id, statement.round_id} != {e.terms.round_id}:
         raise AgentCheckError("the release belongs to other terms than were agreed to")
@@ -193,33 +196,34 @@ def _terms(e: Evidence, table: Table) -> None:
         raise AgentCheckError("the statement keeps envelopes for another time than the terms")
 
 
-def _own_manifest(e: Evidence, table: Table) -> None:
-    if table.list_digest != e.list_digest:
+def _own_manifest(e: Evidence) -> None:
+    if _table(e).list_digest != e.list_digest:
         raise AgentCheckError("the table was made from another closing list")
 
 
-def _released(e: Evidence, table: Table) -> None:
+def _released(e: Evidence) -> None:
     edition = Edition(e.statement.edition, e.marking, e.previous)
-    check_rendering(e.files, e.statement, table, e.terms, edition)
+    check_rendering(e.files, e.statement, _table(e), e.terms, edition)
 
 
-def _plan(e: Evidence, table: Table) -> None:
+def _plan(e: Evidence) -> None:
+    table = _table(e)
     if table.derives_from is not None and e.original is None:
         raise AgentCheckError("the table that the amended one derives from is not here")
     check_plan(table, e.terms, original=e.original, opened=e.opened)
 
 
-def _circuit(e: Evidence, table: Table) -> None:
-    if not is_digest(e.netlist) or table.netlist_digest != e.netlist:
+def _circuit(e: Evidence) -> None:
+    if not is_digest(e.netlist) or _table(e).netlist_digest != e.netlist:
         raise AgentCheckError("the hosts ran other circuits than the terms ask for")
 
 
-def _openings(e: Evidence, _table: Table) -> None:
+def _openings(e: Evidence) -> None:
     if e.openings:
         raise AgentCheckError(e.openings)
 
 
-def _label(e: Evidence, _table: Table) -> None:
+def _label(e: Evidence) -> None:
     statement = e.statement
     if dict(statement.label) != e.terms.label or statement.marking != e.marking:
         raise AgentCheckError("the label or its marking is not the one of the terms")
@@ -227,24 +231,24 @@ def _label(e: Evidence, _table: Table) -> None:
         raise AgentCheckError("the audience is not the one of the terms")
 
 
-def _own_margin(e: Evidence, table: Table) -> None:
+def _own_margin(e: Evidence) -> None:
     if e.own is None:
         return
-    if any(not m.is_at_least(e.terms.rule.p_percent) for m in review(table, e.own).shown):
+    if any(not m.is_at_least(e.terms.rule.p_percent) for m in review(_table(e), e.own).shown):
         raise AgentCheckError("a total would show this nation's own figure too closely")
 
 
-def _expiry(e: Evidence, _table: Table) -> None:
+def _expiry(e: Evidence) -> None:
     if e.statement.silence_ends_utc != e.silence_ends_utc or e.statement.previous != e.previous:
         raise AgentCheckError("the statement names another end of silence or another predecessor")
 
 
-def _checkpoint(e: Evidence, _table: Table) -> None:
+def _checkpoint(e: Evidence) -> None:
     if e.checkpoint:
         raise AgentCheckError(e.checkpoint)
 
 
-_STEPS: Mapping[str, Callable[[Evidence, Table], None]] = {
+_STEPS: Mapping[str, Callable[[Evidence], None]] = {
     "host-signatures": _host_signatures,
     "terms": _terms,
     "own-manifest": _own_manifest,

@@ -110,8 +110,8 @@ def _header(lines: Lines, table: Table, terms: RoundTerms, head: Head, title: st
     )
     links = "".join(f'<li><a href="#{a}">{t}</a></li>' for a, t in anchors)
     return (
-        f'<header><p class="eyebrow">Demand signal \u00b7 round {escape(plain_text(terms.round_id))} \u00b7 '
-        f"edition {head.edition}</p><h1>{title}</h1>"
+        '<header><p class="eyebrow">Demand signal \u00b7 round '
+        f"{escape(plain_text(terms.round_id))} \u00b7 edition {head.edition}</p><h1>{title}</h1>"
         f'<p class="lead">What {present} nations need together, '
         f"{terms.frame.years[0]} to {terms.frame.years[-1]}. Each nation stated its figures in "
         "secret. The totals were computed without any machine, operator or nation seeing "

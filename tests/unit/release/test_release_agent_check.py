@@ -1,4 +1,4 @@
-"""An agent passes an honest release; each departure fails exactly the check that is meant for it."""
+"""An agent passes an honest release; each departure fails the check meant for it."""
 
 import pickle
 from dataclasses import replace
