@@ -3,11 +3,11 @@
 import random
 
 from delian.terms.errors import InputError
-from tests.campaigns.campaign_fuzz import Target, damaged, run, try_one
+from tests.campaigns.campaign_fuzz import Target, damaged, trial, try_one
 
 
 def test_no_parser_raises_a_foreign_error() -> None:
-    figures = run(2.0, 20261121)
+    figures = trial(2.0, 20261121)
     assert "failures" not in figures, figures
     assert isinstance(figures["documents"], int)
     assert isinstance(figures["parsers"], int)

@@ -128,7 +128,9 @@ def _choose(
         for change, good in zip(prepared.retest, passed[first:], strict=True)
         if good
     ]
-    forest = merge_forest(terms.frame, [*prepared.fresh, *retested])
+    leaves = [*prepared.fresh, *retested]
+    every = len(leaves) == len(terms.frame.cells)
+    forest = terms.forest if every else merge_forest(terms.frame, leaves)
     shared = backend.evaluate(forest)
     bits = backend.open_chosen(shared)
     spots = [Spot(level, i) for level, row in enumerate(bits) for i, bit in enumerate(row) if bit]

@@ -114,6 +114,16 @@ class OpeningRecord:
     reopened: tuple[Cells, ...]
     table: Table | None = field(default=None)
 
+    def __post_init__(self) -> None:
+        tested = set(self.tested)
+        if not {c.item for c in tested} <= set(self.codes):
+            raise InputError("opening: a tested cell's code is not described")
+        opened = [c for cells in (*self.new, *self.reopened) for c in cells]
+        if len(set(opened)) != len(opened) or not all(c in tested for b in self.new for c in b):
+            raise InputError("opening: blocks overlap, or hold a cell that was not tested")
+        if not all((*self.new, *self.reopened)):
+            raise InputError("opening: a block has no cell")
+
     @cached_property
     def list_of_cells(self) -> Digest:
         """Digest of everything but the totals: what hosts compare before the first of them."""
