@@ -14,7 +14,6 @@ from delian.release.agent_check import OPENED_TYPE, Evidence, Margin, check_rele
 from delian.release.check_table import check_plan
 from delian.release.errors import AgentCheckError
 from delian.release.package import Edition, render
-from delian.terms.errors import DelianError
 from delian.terms.frame import CellKey
 from delian.terms.table import Block, State, Table, add_up
 from tests.release_cases import replace_total
@@ -187,7 +186,7 @@ def test_the_review_shows_her_own_figures_and_nothing_travels() -> None:
     assert review(W.table, {}).worst_percent is None
 
 
-def test_a_malformed_table_fails_every_check_and_crashes_nothing() -> None:
+def test_a_malformed_table_fails_every_check_that_needs_it_and_crashes_nothing() -> None:
     junk = sign(OPENED_TYPE, b"{}", W.hosts)
-    assert set(failed(evidence(hosts=junk))) == set(CHECKS["release"])
-    assert isinstance(AgentCheckError("x"), DelianError)
+    free = {"openings", "label", "expiry", "checkpoint"}
+    assert set(failed(evidence(hosts=junk))) == set(CHECKS["release"]) - free
