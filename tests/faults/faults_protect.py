@@ -97,7 +97,7 @@ FAULTS = (
     Fault(
         "protect-12",
         "protect/history.py",
-        "        if shared or overlaps:",
+        "        if shared or any(overlaps.of(item.code) & theirs for item in terms.frame.items):",
         "        if shared:",
         "two rounds at once could open a whole and its part",
         OURS,

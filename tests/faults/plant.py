@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "delian"
 PATIENCE_SECONDS = 180
-CAUGHT, SURVIVED, UNSOUND = "caught", "survived", "unsound"
+CAUGHT, SURVIVED, UNSOUND, STALE = "caught", "survived", "does not run", "fits no longer"
 TESTS_FAILED = 1
 
 
@@ -64,6 +64,8 @@ def try_fault(fault: Fault) -> str:
     A run that goes on for longer than :data:`PATIENCE_SECONDS` counts as caught: the tests of
     the healthy copy are done long before.
     """
+    if occurrences(fault) != 1:
+        return STALE
     with copied() as copy:
         path = copy / "delian" / fault.file
         text = path.read_text("utf-8")
@@ -92,8 +94,7 @@ def run_tests(copy: Path, tests: tuple[str, ...]) -> int | None:
         **os.environ,
         "PYTHONPATH": str(copy),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "HYPOTHESIS_STORAGE_DIRECTORY": str(copy.parent / "hypothesis"),
-        "NUMBA_CACHE_DIR": str(copy.parent / "numba"),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(ROOT / ".hypothesis"),
     }
     try:
         done = subprocess.run(

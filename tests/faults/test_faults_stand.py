@@ -10,7 +10,10 @@ ROOMS = ("shares", "protect", "approve", "label", "release")
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
 def test_the_old_text_stands_exactly_once_and_the_named_tests_exist(fault: Fault) -> None:
-    assert occurrences(fault) == 1
+    assert occurrences(fault) == 1, (
+        f"{fault.file} has changed: bring {fault.id} in tests/faults up to date, so that it "
+        "plants the same mistake, then run ./start campaign faults"
+    )
     assert fault.new != fault.old
     assert fault.why
     assert fault.tests
