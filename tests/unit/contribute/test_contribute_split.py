@@ -143,6 +143,12 @@ def test_the_commitments_are_those_of_the_specification():
         assert dealt.commitments[index] == "sha256:" + hashlib.sha256(salted).hexdigest()
 
 
+def test_the_associated_data_is_that_of_the_specification():
+    parts = [b"R1", WORLD.terms.digest.encode(), b"BBB", b"charlie", b"\x02", struct.pack(">Q", 7)]
+    restated = b"".join(struct.pack(">Q", len(p)) + p for p in parts)
+    assert ShareShape.of(WORLD.terms).bound("BBB", 2, 7) == restated
+
+
 def test_a_commitment_binds_salt_share_nation_and_index():
     sheet = make_sheet(WORLD.terms, "AAA", np.zeros(18, dtype=np.int64))
     one = deal(sheet, AGREED, seeded("x"))
