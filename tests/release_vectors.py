@@ -70,7 +70,7 @@ def freeze() -> dict[str, Any]:
             for name, data in sorted(case.folder.items())
             if whole.folder.get(name) != data
         }
-        changed |= {name: None for name in sorted(set(whole.folder) - set(case.folder))}
+        changed |= dict.fromkeys(sorted(set(whole.folder) - set(case.folder)))
         cases.append(
             {
                 "id": build.__name__,
