@@ -12,6 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from delian.aggregate.backend import Change, SharedChanges
+from delian.aggregate.clear import passes
 from delian.aggregate.plain import ClearSheets, PlainBackend
 from delian.protect.attack import AttackResult, attack
 from delian.protect.history import History
@@ -100,7 +101,9 @@ class AllChangesPass(PlainBackend):
 
     def judge(self, changes: Sequence[Change]) -> SharedChanges:
         judged = super().judge(changes)
-        self._bits[judged.number] = [np.ones(len(changes), dtype=np.bool_)]
+        safe = [bool(passes(f[:, None], self._rule)[0]) for f in self._figures[judged.number]]
+        bits = [s or not c.reopens for s, c in zip(safe, changes, strict=True)]
+        self._bits[judged.number] = [np.array(bits, dtype=np.bool_)]
         return judged
 
 
@@ -245,13 +248,17 @@ def random_rule(rng: random.Random, nations: int) -> Rule:
     )
 
 
-def random_story(rng: random.Random) -> tuple[Pipeline, Rule]:
+def random_story(
+    rng: random.Random, pipeline: Pipeline | None = None, *, kind: type[Rule] = Rule
+) -> tuple[Pipeline, Rule]:
     """Two to four editions: revisions, absences, longer frames, other rules."""
     nations = NAMES[: rng.randint(4, 10)]
     frame = random_frame(rng)
-    rule = random_rule(rng, len(nations))
+    drawn = random_rule(rng, len(nations))
+    rule = kind(**{name: getattr(drawn, name) for name in drawn.__slots__})
     figures = random_figures(rng, frame, nations)
-    pipeline = Pipeline(sheets_kept=rng.random() < 0.85)
+    pipeline = pipeline or Pipeline()
+    pipeline.sheets_kept = rng.random() < 0.85
     for number in range(rng.randint(2, 4)):
         present = dict(figures)
         if number and len(nations) > 4 and rng.random() < 0.2:

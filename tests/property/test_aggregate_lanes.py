@@ -1,4 +1,4 @@
-"""Moving lanes: many slots at once equal one move after the other, and moving each share moves the sum."""
+"""Moving lanes: many slots at once equal one move after the other, on every share alike."""
 
 import random
 

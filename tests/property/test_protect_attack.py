@@ -41,7 +41,8 @@ def test_attack_equals_the_literal_one(row: list[int], p: int, more: int) -> Non
     nations = [f"N{i:02d}" for i in range(len(row))]
     pipeline = Pipeline()
     figures = dict(zip(nations, row, strict=True))
-    table = pipeline.run(make_terms(frame, nations, rule=rule), {n: [x] for n, x in figures.items()})
+    terms = make_terms(frame, nations, rule=rule)
+    table = pipeline.run(terms, {n: [x] for n, x in figures.items()})
     result = pipeline.attack(rule)
     if not table.table.blocks:
         assert result.worst_margin is None and result.holds
@@ -70,10 +71,8 @@ def test_attack_on_amended_editions_holds(seed: int) -> None:
         join = [[b.cells[0] for b in rng.sample(group, 2)]] if len(group) > 1 else []
         taken = {cell for names in join for cell in names}
         hide = [b.cells[0] for b in table.blocks if b.cells[0] not in taken and rng.random() < 0.2]
-        frame = make_frame(
-            sorted({c.item for c in table.withheld} | {c.item for b in table.blocks for c in b.cells}),
-            [2027],
-        )
+        cells = [*table.withheld, *(c for b in table.blocks for c in b.cells)]
+        frame = make_frame(sorted({c.item for c in cells}), [2027])
         amended = rng.random() < 0.7 and (join or hide)
         editions.append(amend(table, frame, withhold=hide, join=join) if amended else table)
     result = attack(editions, pipeline.true, rule)

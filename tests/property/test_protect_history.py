@@ -34,7 +34,7 @@ UNSAFE = {"AAA": [30], "BBB": [1], "CCC": [0], "DDD": [0]}
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**9))
 def test_history_laws_hold(seed: int) -> None:
-    """Frozen from opening, opened at most twice, withheld stays unless judged, carried unchanged."""
+    """Frozen from opening, opened at most twice, carried unchanged."""
     pipeline, _ = random_story(random.Random(seed))
     seen: dict[object, object] = {}
     openings: dict[object, int] = {}
@@ -85,7 +85,9 @@ def test_history_reopens_once_then_carries() -> None:
     assert third.blocks[0].total == 130 and third.blocks[0].opened_in == "R2"
 
 
-@pytest.mark.parametrize("why", ["unchanged", "two changed", "one opening", "absent", "rule", "erased"])
+@pytest.mark.parametrize(
+    "why", ["unchanged", "two changed", "one opening", "absent", "rule", "erased"]
+)
 def test_history_carries_forward(why: str) -> None:
     pipeline = opened_once(max_openings=1) if why == "one opening" else opened_once()
     frame = make_frame(["I0"], [2027])

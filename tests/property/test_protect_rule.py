@@ -1,6 +1,7 @@
 """The rule in words, on columns and in the circuit, against an oracle that restates it."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def test_rule_is_subadditive_on_passing_blocks_by_the_hundred() -> None:
     rule = Rule(p_percent=10, count_bands=(3, 6), dominance_n=2, dominance_k_percent=70)
     blocks = [row for row in draw.integers(0, 50, (400, 6)).tolist() if judge(row, rule).passes]
     assert len(blocks) > 100
-    for one, other in zip(blocks, blocks[1:], strict=False):
+    for one, other in pairwise(blocks):
         assert judge([a + b for a, b in zip(one, other, strict=True)], rule).passes
 
 

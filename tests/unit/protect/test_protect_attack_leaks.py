@@ -33,9 +33,8 @@ def test_attack_finds_missing_freeze() -> None:
         pipeline = Pipeline(remember=(lambda _: History()) if broken else (lambda h: h))
         both = make_frame(["I0"], [2027, 2028])
         only = make_frame(["I0"], [2028])
-        pipeline.run(
-            make_terms(only, NATIONS, round_id="R1", rule=RULE), {n: f[1:] for n, f in sheets.items()}
-        )
+        later = {n: f[1:] for n, f in sheets.items()}
+        pipeline.run(make_terms(only, NATIONS, round_id="R1", rule=RULE), later)
         pipeline.run(make_terms(both, NATIONS, round_id="R2", rule=RULE), sheets)
         result = pipeline.attack(RULE)
         assert result.holds is holds
