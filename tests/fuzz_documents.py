@@ -100,7 +100,7 @@ def of_the_release() -> Iterator[bytes]:
 def of_memory() -> Iterator[bytes]:
     """What machines keep for themselves: an opening record, versions seen; and an agreement."""
     terms = ROUND.terms
-    cells = tuple(sorted(terms.frame.cells))
+    cells = tuple(sorted(c for c in terms.frame.cells if c.item == "RADAR"))
     codes = {"RADAR": Code("kEUR", "EUR-2026", 32, ("",), "disjoint", ())}
     record = OpeningRecord(
         "R1", terms.digest, TERMS, terms.rule, ("AAA",), codes, cells, (cells[:2],), (cells[2:4],)

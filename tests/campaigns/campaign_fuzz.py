@@ -16,7 +16,7 @@ import random
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -52,6 +52,7 @@ ROOMS = (
 )
 PATIENCE_SECONDS = 3.0
 MAX_FAILURES = 20
+MAX_SLOW = 3
 SEAL = SealPrivate.generate()
 INFO = b"fuzz"
 PARTNERSHIP = b"""partnership = "League"
@@ -150,6 +151,23 @@ ODD: tuple[Any, ...] = (
     [[]], {"": ""}, ["", ""], "sha256:" + "0" * 64, "2026-11-21T00:00:00Z", "2026-02-30T00:00:00Z",
     "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "ed25519:AAAA", "FRA", "\ud800",
 )  # fmt: skip
+
+
+# Cheap to send; a parser that looks at them more than once or twice is a way to stop a node.
+LONG: tuple[bytes, ...] = (
+    b'"' + b'\\"' * 20_000,
+    b'{"a":"' + b"\\\\" * 20_000,
+    b"[" * 40_000,
+    b'{"a":' * 10_000,
+    b'[""' + b',""' * 10_000,
+    b'{"a":' + b"9" * 40_000 + b"}",
+    b"A" * 40_000,
+    b"<a>" * 10_000,
+    b"<a " + b'b="" ' * 10_000,
+    b"\n" * 40_000,
+    b'"' * 40_001,
+    b";," * 20_000,
+)
 
 
 def damage_bytes(lot: random.Random, data: bytes) -> bytes:
@@ -254,14 +272,22 @@ def targets() -> tuple[Target, ...]:
     return tuple(paired)
 
 
-def run(budget_seconds: float, seed: int) -> dict[str, object]:
-    """Damage documents until the budget is spent, at least one for every parser.
+def long_documents(everything: Iterable[Target]) -> Counter[str]:
+    """The first failures of the parsers on documents that are long and wrong."""
+    failures: Counter[str] = Counter()
+    for target in everything:
+        for data in LONG:
+            what = try_one(target, data)[1]
+            if what:
+                failures[f"{what}, beginning {data[:8]!r}"] += 1
+                break
+        if len(failures) == MAX_SLOW:
+            break
+    return failures
 
-    Returns:
-        ``parsers``, ``without_example`` (names of those no genuine document is known for),
-        ``documents`` tried, ``refused``, ``accepted``, ``seconds`` and, where
-        there are any, ``failures``: parser, exception and place, with how often.
-    """
+
+def trial(budget_seconds: float, seed: int) -> dict[str, object]:
+    """The part of :func:`run` with damaged documents."""
     lot = random.Random(seed)
     everything = targets()
     strange = fuzz_documents.documents()
@@ -287,4 +313,21 @@ def run(budget_seconds: float, seed: int) -> dict[str, object]:
         figures["failures"] = [
             f"{what} ({n} times)" for what, n in failures.most_common(MAX_FAILURES)
         ]
+    return figures
+
+
+def run(budget_seconds: float, seed: int) -> dict[str, object]:
+    """Long documents once, then damaged documents until the budget is spent.
+
+    Returns:
+        ``parsers``, ``without_example`` (names of those no genuine document is known for),
+        ``documents`` tried, ``refused``, ``accepted``, ``seconds`` and, where there are any,
+        ``failures``: parser, exception and place, with how often.
+    """
+    begin = time.monotonic()
+    slow = long_documents(targets())
+    figures = trial(max(0.0, budget_seconds - (time.monotonic() - begin)), seed)
+    if slow:
+        earlier = figures.get("failures", [])
+        figures["failures"] = [*slow, *(earlier if isinstance(earlier, list) else [])]
     return figures
