@@ -10,6 +10,7 @@ plain numpy (int64, ``np.partition`` form: total, count, p % flag), one thread, 
 import argparse
 import json
 import os
+import pickle
 import resource
 import socket
 import statistics
@@ -198,6 +199,7 @@ def hear(host: "subprocess.Popen[str]") -> dict[str, Any]:
 def prepare(case: Case, folder: Path) -> None:
     """Writes what the hosts read: the case, certificates, seeds and the explicit share."""
     folder.joinpath("case.json").write_text(json.dumps(asdict(case)))
+    folder.joinpath("program").write_bytes(pickle.dumps(case.program))
     for name in NAMES:
         certificate, key = make_certificate(name, datetime.now(UTC))
         folder.joinpath(f"{name}.pem").write_bytes(certificate)
@@ -225,7 +227,8 @@ class Host:
 
     def __init__(self, folder: Path, rank: int) -> None:
         self.case = Case(**json.loads(folder.joinpath("case.json").read_text()))
-        self.folder, self.rank, self.program = folder, rank, self.case.program
+        self.folder, self.rank = folder, rank
+        self.program: Program = pickle.loads(folder.joinpath("program").read_bytes())
         raw = folder.joinpath("seeds").read_bytes()
         seeds = [raw[i : i + SEED_BYTES] for i in range(0, len(raw), SEED_BYTES)]
         self.seeds = (seeds[: self.case.n], seeds[self.case.n :])
