@@ -249,6 +249,17 @@ class Ledger:
             raise LedgerError("the ledger's store gives fewer entries than it counts")
         return ledger
 
+    def catch_up(self) -> None:
+        """Take in the entries that another writer has appended, each checked.
+
+        Raises:
+            LedgerError: the store is shorter than before, or the chain is broken.
+        """
+        if len(self._store) < self.size:
+            raise LedgerError("the ledger's store has lost entries")
+        for data in self._store.read(self.size, len(self._store)):
+            self._take(data)
+
     def _take(self, data: bytes) -> None:
         try:
             entry = Entry.from_wire(data)

@@ -187,6 +187,21 @@ def test_a_second_writer_is_noticed_and_nothing_is_kept() -> None:
     assert len(store) == 3
 
 
+def test_catching_up_takes_in_what_another_writer_appended_and_nothing_wrong() -> None:
+    ledger, store = grown(2)
+    other = Ledger.open(store, "delian/SEC")
+    other.append("terms", DOC, who="SEC", round_id="round-1")
+    ledger.catch_up()
+    assert ledger.checkpoint() == other.checkpoint()
+    ledger.append("terms", DOC, who="SEC", round_id="round-1")
+    store.append(store[0])
+    with pytest.raises(LedgerError):
+        ledger.catch_up()
+    del store[2:]
+    with pytest.raises(LedgerError):
+        ledger.catch_up()
+
+
 def test_a_store_that_lies_later_is_noticed() -> None:
     ledger, store = grown(3)
     store[1] = store[1].replace(b"N01", b"N09")
