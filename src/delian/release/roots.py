@@ -85,7 +85,6 @@ def make_root(plan: RootPlan) -> bytes:
         unrecognized_fields={
             tuf.OURS: {
                 "partnership": plan.partnership,
-                "holders": {key.keyid: f"{code}/officer" for code, key in keys.items()},
                 "rosters": {
                     str(version): {"digest": pin.digest, "recovered": list(pin.recovered)}
                     for version, pin in sorted(plan.rosters.items())
