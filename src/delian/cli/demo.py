@@ -1,5 +1,6 @@
 """``delian demo``: an alliance of 32 nations tells industry what to build, before your eyes."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import click
 from delian.cli import output
 from delian.cli.demo_screen import Screen
 from delian.nodes.demo import run_demo
+
+PATHS = ("release", "root", "sheets", "guide")
 
 
 @click.command()
@@ -31,4 +34,15 @@ def command(out: Path, seed: int, nations: int, cells: int, as_json: bool) -> No
         result: dict[str, Any] = run_demo(
             out, seed=seed, nations=nations, cells=cells, watch=screen
         )
-    output.show("demo", result, screen.summary(result), as_json=as_json)
+    output.show("demo", inside(out, result), screen.summary(result), as_json=as_json)
+
+
+def inside(out: Path, result: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer with its paths relative to *out*, as scripts rely on (``docs/contract.md``)."""
+    single = {name: relative(out, result[name]) for name in PATHS if name in result}
+    return {**result, **single, "editions": [relative(out, e) for e in result["editions"]]}
+
+
+def relative(out: Path, path: str) -> str:
+    """*path* as seen from *out*."""
+    return str(Path(path).relative_to(out)) if Path(path).is_relative_to(out) else path
