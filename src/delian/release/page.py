@@ -48,6 +48,15 @@ def style() -> str:
     return resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
 
 
+def _on_paper(marking: str) -> str:
+    """A style that prints the marking at the head and foot of every page of paper."""
+    spelled = "".join(
+        c if c.isascii() and (c.isalnum() or c == " ") else f"\\{ord(c):x} " for c in marking
+    )
+    box = f'{{content:"{spelled}";font:600 9pt sans-serif}}'
+    return f"@page{{@top-center{box}@bottom-center{box}}}"
+
+
 def page(lines: Lines, table: Table, terms: RoundTerms, head: Head) -> bytes:
     """The page as UTF-8 bytes: well-formed as HTML and as XML."""
     mark = escape(head.marking)
@@ -65,7 +74,8 @@ def page(lines: Lines, table: Table, terms: RoundTerms, head: Head) -> bytes:
             '<meta http-equiv="Content-Security-Policy" '
             "content=\"default-src 'none'; style-src 'unsafe-inline'\"/>"
             f'<meta name="referrer" content="no-referrer"/><title>{title}: demand signal, '
-            f"edition {head.edition}</title><style>{style()}</style></head><body>"
+            f"edition {head.edition}</title><style>{style()}{_on_paper(head.marking)}</style>"
+            "</head><body>"
             '<a class="skip" href="#demand">Skip to the table</a>'
             f'<div class="banner top" role="note" aria-label="Marking">{mark}</div>{demo}{PATTERNS}'
         ),
@@ -199,7 +209,8 @@ def _numbers(line: Line) -> str:
     years = year_text(line.years).replace("-", "\u2013")
     return (
         f'<td class="years">{years}</td><td class="num">{number(line.total or 0)}</td>'
-        f'<td class="unit">{escape(line.unit_text)}</td><td>{escape(line.contributors)}</td>'
+        f'<td class="unit">{escape(line.unit_text)}</td>'
+        f'<td class="band">{escape(line.contributors)}</td>'
         f"<td>{how}</td><td>{escape(line.state)}</td>"
     )
 

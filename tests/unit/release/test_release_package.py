@@ -97,6 +97,18 @@ def test_the_page_is_whole_alone_and_needs_nothing_from_outside() -> None:
     assert body[-1].tag == "footer" and "banner" in body[1].get("class")
 
 
+def test_every_sheet_of_paper_carries_the_marking() -> None:
+    hostile = 'A "B" </style><b> \\ \u00e9}'
+    made = render(SMALL.table, SMALL.terms, Edition(1, hostile))["index.html"]
+    page = etree.fromstring(made)
+    (text,) = page.xpath("//style/text()")
+    spelled = re.search(r'@top-center\{content:"([^"]*)"', text)
+    assert spelled is not None
+    read = re.sub(r"\\([0-9a-f]+) ", lambda m: chr(int(m[1], 16)), spelled[1])
+    assert read == hostile
+    assert f'@bottom-center{{content:"{spelled[1]}"' in text
+
+
 def test_the_page_is_accessible() -> None:
     page = etree.fromstring(render(SMALL.table, SMALL.terms, EDITION)["index.html"])
     assert page.get("lang") == "en" and len(page.findall(".//h1")) == 1
