@@ -98,6 +98,8 @@ class Store:
         url = f"sqlite:///{address}" if isinstance(address, Path) else address
         self._lock = threading.RLock()
         self._open: Connection | None = None
+        self._reader: Connection | None = None
+        self.rollbacks = 0
         try:
             if isinstance(address, Path):
                 address.parent.mkdir(parents=True, exist_ok=True)
@@ -118,43 +120,69 @@ class Store:
 
     def close(self) -> None:
         """Give the file back."""
-        self._engine.dispose()
+        with self._lock:
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
+            self._engine.dispose()
 
     @contextmanager
     def step(self) -> Iterator[None]:
         """One transaction: everything inside is kept, or nothing is.
 
-        Steps nest; the outermost commits. Threads of one process take turns, processes are kept
-        apart by the database.
+        Steps nest: an inner one that fails is undone alone, the outermost commits. Threads of one
+        process take turns, processes are kept apart by the database.
 
         Raises:
             StoreError: the database refuses.
         """
         with self._lock:
             if self._open is not None:
-                yield
+                try:
+                    with self._open.begin_nested():
+                        yield
+                except BaseException:
+                    self.rollbacks += 1
+                    raise
                 return
             try:
                 with self._engine.begin() as connection:
                     self._open = connection
                     yield
             except SQLAlchemyError as error:
+                self.rollbacks += 1
                 raise StoreError("the node's database refused a step") from error
+            except BaseException:
+                self.rollbacks += 1
+                raise
             finally:
                 self._open = None
 
     def _run(self, statement: Any) -> Any:
+        """Write, inside the step that is open or in one of its own."""
         with self.step():
             if self._open is None:  # pragma: no cover - step() always opens one
                 raise StoreError("no transaction is open")
-            result = self._open.execute(statement)
-            return result.fetchall() if result.returns_rows else result.rowcount
+            return self._open.execute(statement).rowcount
+
+    def _ask(self, query: Any) -> Any:
+        """Read: inside the step that is open, or without a transaction."""
+        with self._lock:
+            try:
+                if self._open is not None:
+                    return self._open.execute(query).fetchall()
+                if self._reader is None:
+                    options = {"isolation_level": "AUTOCOMMIT"}
+                    self._reader = self._engine.connect().execution_options(**options)
+                return self._reader.execute(query).fetchall()
+            except SQLAlchemyError as error:
+                raise StoreError("the node's database cannot be read") from error
 
     def add(self, kind: str, round_id: str, who: str, body: bytes) -> tuple[Digest, bool]:
         """Keep a document; True if it is new."""
         name = digest(body)
         with self.step():
-            if self._run(select(_DOCUMENTS.c.seq).where(_DOCUMENTS.c.digest == name)):
+            if self._ask(select(_DOCUMENTS.c.seq).where(_DOCUMENTS.c.digest == name)):
                 return name, False
             self._run(
                 insert(_DOCUMENTS).values(
@@ -172,26 +200,26 @@ class Store:
             query = query.where(_DOCUMENTS.c.kind == kind)
         if round_id is not None:
             query = query.where(_DOCUMENTS.c.round == round_id)
-        return tuple(Stored(*row) for row in self._run(query))
+        return tuple(Stored(*row) for row in self._ask(query))
 
     def document(self, name: Digest) -> Stored | None:
         """The document with this digest, or None."""
-        rows = self._run(select(_DOCUMENTS).where(_DOCUMENTS.c.digest == name))
+        rows = self._ask(select(_DOCUMENTS).where(_DOCUMENTS.c.digest == name))
         return Stored(*rows[0]) if rows else None
 
     def last_seq(self) -> int:
         """The number of the newest document, 0 for none."""
-        rows = self._run(select(func.max(_DOCUMENTS.c.seq)))
+        rows = self._ask(select(func.max(_DOCUMENTS.c.seq)))
         return int(rows[0][0] or 0)
 
     def note(self, name: str) -> bytes | None:
         """What was remembered under *name*."""
-        rows = self._run(select(_NOTES.c.value).where(_NOTES.c.name == name))
+        rows = self._ask(select(_NOTES.c.value).where(_NOTES.c.name == name))
         return bytes(rows[0][0]) if rows else None
 
     def notes(self, prefix: str) -> dict[str, bytes]:
         """Everything remembered under names that begin with *prefix*."""
-        rows = self._run(
+        rows = self._ask(
             select(_NOTES.c.name, _NOTES.c.value).where(
                 _NOTES.c.name.startswith(prefix, autoescape=True)
             )
@@ -211,12 +239,12 @@ class Store:
     def queue(self, name: Digest) -> None:
         """The document *name* is to be sent; twice is once."""
         with self.step():
-            if not self._run(select(_OUTBOX.c.seq).where(_OUTBOX.c.digest == name)):
+            if not self._ask(select(_OUTBOX.c.seq).where(_OUTBOX.c.digest == name)):
                 self._run(insert(_OUTBOX).values(digest=name, sent=0))
 
     def unsent(self) -> tuple[Stored, ...]:
         """What still has to be sent, oldest first."""
-        rows = self._run(
+        rows = self._ask(
             select(_DOCUMENTS)
             .join(_OUTBOX, _OUTBOX.c.digest == _DOCUMENTS.c.digest)
             .where(_OUTBOX.c.sent == 0)
@@ -231,7 +259,7 @@ class Store:
     # --- the ledger's port (crypto.ledger.EntryStore) -------------------------------------
 
     def __len__(self) -> int:
-        return int(self._run(select(func.count()).select_from(_ENTRIES))[0][0])
+        return int(self._ask(select(func.count()).select_from(_ENTRIES))[0][0])
 
     def append(self, entry: bytes) -> None:
         """Add one ledger entry."""
@@ -245,7 +273,7 @@ class Store:
             .where(_ENTRIES.c.sequence >= start, _ENTRIES.c.sequence < stop)
             .order_by(_ENTRIES.c.sequence)
         )
-        return [bytes(row[0]) for row in self._run(query)]
+        return [bytes(row[0]) for row in self._ask(query)]
 
 
 def _engine(url: str) -> Engine:
@@ -265,6 +293,7 @@ def _engine(url: str) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         # A writer's lock from the start: two processes never read the same state and both act.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine

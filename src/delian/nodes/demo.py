@@ -28,8 +28,8 @@ from delian.nodes.demo_setup import (
     terms_file,
     write_sheets,
 )
-from delian.nodes.genesis import certificate_pem
 from delian.nodes.nation_officer import NoProposalError, Officer
+from delian.nodes.pins import certificate_pem
 from delian.protect.attack import AttackResult, attack
 from delian.protect.values import TrueSheets
 from delian.release.report import VerifyReport

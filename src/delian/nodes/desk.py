@@ -5,7 +5,7 @@ with all signatures that came so far.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from delian.adapters.files import Blobs, read_bytes, write_bytes
@@ -71,6 +71,7 @@ class Desk:
     membership: Membership
     keys: Mapping[str, PrivateKey] = field(repr=False)
     seal: SealPrivate | None = field(default=None, repr=False)
+    _ledger: tuple[Ledger | None, int] = field(default=(None, 0), repr=False)
 
     @classmethod
     def open(cls, home: Path, environ: Mapping[str, str] | None = None) -> "Desk":
@@ -125,8 +126,18 @@ class Desk:
         return new
 
     def ledger(self) -> Ledger:
-        """This node's ledger, as it stands now."""
-        return Ledger.open(self.store, f"delian/{self.code}")
+        """This node's ledger, as it stands now.
+
+        Kept between calls; opened anew after a step that was rolled back, because what it
+        remembered of that step never happened.
+        """
+        known, rollbacks = self._ledger
+        if known is None or rollbacks != self.store.rollbacks:
+            known = Ledger.open(self.store, f"delian/{self.code}")
+            self._ledger = (known, self.store.rollbacks)
+        elif known.size != len(self.store):
+            known.catch_up()
+        return known
 
     def issue(self, kind: str, round_id: str, body: bytes) -> Digest:
         """File a paper of our own and queue it for sending, in one step."""
@@ -153,12 +164,24 @@ class Desk:
         """
         name = f"signed/{digest(envelope.payload)}"
         with self.store.step():
-            known = self.store.note(name)
-            valid = self._holding(envelope, extra or {})
-            merged = valid if known is None else _join(Envelope.from_wire(known), valid)
-            if known is None or merged.to_wire() != known:
+            note = self.store.note(name)
+            known = Envelope(envelope.payload_type, envelope.payload, ())
+            if note is not None:
+                known = Envelope.from_wire(note)
+            have = {s.keyid for s in known.signatures}
+            new = tuple(s for s in envelope.signatures if s.keyid not in have)
+            valid = self._holding(replace(envelope, signatures=new), extra or {})
+            merged = replace(known, signatures=known.signatures + valid.signatures)
+            if note is None or valid.signatures:
                 self.store.remember(name, merged.to_wire())
         return merged
+
+    def first_signer(self, envelope: Envelope) -> str:
+        """The key id of the first signature that holds, or "?"."""
+        for signature in envelope.signatures:
+            if self._holding(replace(envelope, signatures=(signature,)), {}).signatures:
+                return signature.keyid
+        return "?"
 
     def gathered(self, payload_digest: Digest) -> Envelope | None:
         """The paper with this payload and all signatures so far."""
@@ -176,13 +199,6 @@ class Desk:
         )
         kept = tuple(s for s in envelope.signatures if s.keyid in valid)
         return Envelope(envelope.payload_type, envelope.payload, kept)
-
-
-def _join(known: Envelope, more: Envelope) -> Envelope:
-    """First come, first kept: a second signature under one name changes nothing."""
-    have = {s.keyid for s in known.signatures}
-    extra = tuple(s for s in more.signatures if s.keyid not in have)
-    return Envelope(known.payload_type, known.payload, known.signatures + extra)
 
 
 def _membership(home: Path, pinned: Digest) -> Membership:

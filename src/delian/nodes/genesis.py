@@ -4,7 +4,6 @@ A private key is made on the machine that uses it and never leaves it. May touch
 certificates. ``docs/howto/first-hour.md`` walks through it.
 """
 
-import ssl
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -12,14 +11,14 @@ from pathlib import Path
 from delian.adapters.certificates import make_certificate
 from delian.adapters.files import read_bytes, write_bytes
 from delian.approve.membership import check_first, sign_roster
-from delian.crypto.armor import from_base64url, to_base64url
 from delian.crypto.dsse import Envelope
 from delian.crypto.seal import SealPrivate
 from delian.crypto.sign import PrivateKey, PublicKey
+from delian.nodes.pins import certificate_text
 from delian.nodes.settings import save
 from delian.release.repository import RootPlan, RosterPin, make_root, sign_root
 from delian.terms.encode import Digest, canonical, parse
-from delian.terms.errors import InputError, RefusedError
+from delian.terms.errors import RefusedError
 from delian.terms.party import PURPOSES, SIGNING, Kind, Party, Roster
 
 CERTIFICATE_DAYS = 3650
@@ -139,24 +138,6 @@ def settle(home: Path, envelope: Envelope, pinned: Digest, values: Mapping[str, 
     check_first(envelope, pinned)
     write_bytes(home / "rosters" / "1.json", envelope.to_wire())
     write_bytes(home / "node.toml", save(home, {**values, "roster_digest": pinned}).encode())
-
-
-def certificate_text(pem: bytes) -> str:
-    """A certificate as the roster spells it: ``x509:`` and base64url of its DER."""
-    der = ssl.PEM_cert_to_DER_cert(pem.decode("ascii"))
-    return "x509:" + to_base64url(der)
-
-
-def certificate_pem(text: str) -> bytes:
-    """The PEM form of a certificate in the roster.
-
-    Raises:
-        InputError: not one.
-    """
-    if not text.startswith("x509:"):
-        raise InputError("the roster holds no certificate where one is needed")
-    der = from_base64url(text.removeprefix("x509:"), max_bytes=65536)
-    return ssl.DER_cert_to_PEM_cert(der).encode("ascii")
 
 
 def _certificate(folder: Path, code: str, now_utc: datetime) -> str:

@@ -15,25 +15,20 @@ from delian.adapters.clock import Clock
 from delian.adapters.http_client import OfficeClient
 from delian.adapters.store import Stored
 from delian.contribute.agreed import AgreedTerms
-from delian.contribute.arrival import Known, check_sequence, verdict_on
+from delian.contribute.arrival import Known, check_sequence
 from delian.contribute.closing import ClosingList
 from delian.contribute.closing_rules import HostMemory, check_as_host
-from delian.contribute.contribution import read_contribution
-from delian.contribute.errors import (
-    AlteredError,
-    CommitmentError,
-    ContributionFormError,
-    ReplayError,
-)
-from delian.contribute.held import HeldShares, open_part
+from delian.contribute.contribution import Slice, read_contribution
+from delian.contribute.errors import AlteredError, ReplayError
+from delian.contribute.held import HeldShares, judge, open_part
 from delian.contribute.manifest import KIND as MANIFEST
 from delian.contribute.manifest import Manifest, check_manifest
 from delian.crypto.chunked import MemorySource
-from delian.crypto.dsse import Envelope, signers
-from delian.crypto.seal import SealError
+from delian.crypto.dsse import Envelope
+from delian.crypto.seal import SealPrivate
 from delian.nodes.desk import Desk, KeyMissingError, kind_of
-from delian.nodes.genesis import certificate_pem
 from delian.nodes.host_run import Job, run_round, warm
+from delian.nodes.pins import certificate_pem
 from delian.nodes.pump import Pump
 from delian.nodes.round_view import TABLE, RoundView, round_of
 from delian.protect.history import History
@@ -44,12 +39,6 @@ from delian.terms.round_terms import RoundTerms
 from delian.terms.table import Table, check_derivation
 
 LOG = logging.getLogger("delian")
-FAULTS: dict[type[DelianError], str] = {
-    CommitmentError: "commitment",
-    SealError: "seal",
-    AlteredError: "altered",
-    ContributionFormError: "form",
-}
 
 
 class RetriesSpentError(RefusedError):
@@ -100,8 +89,7 @@ class Host:
             self._receive_sheet(round_id, envelope)
             return
         self._see(round_id, envelope)
-        who = (*signers(envelope, self.desk.membership.resolve), "?")[0]
-        self.desk.file(kind, round_id, who, data)
+        self.desk.file(kind, round_id, self.desk.first_signer(envelope), data)
 
     def _see(self, round_id: str, envelope: Envelope) -> None:
         view = self.views.get(round_id) or RoundView(self.desk, round_id)
@@ -135,35 +123,25 @@ class Host:
         except ReplayError:
             return
         data = self.office.blob(f"contribution/{manifest.digest}")
-        blob = self.desk.blobs.put(data)
-        fault = self._fault(manifest, data, agreed)
-        verdict = verdict_on(manifest, self.desk.code, fault).signed(self.desk.key("host-sign"))
+        rank = agreed.terms.hosts.index(self.desk.code)
+        verdict, _held = judge(manifest, _part(manifest, data, rank), agreed, rank, self._seal())
+        blob, fault = self.desk.blobs.put(data), verdict.fault
         with self.desk.store.step():
             self.desk.store.remember(_fault_name(manifest), fault.encode() or b"-")
             self.desk.store.remember(f"part/{manifest.digest}", blob.encode())
             self.desk.file(MANIFEST, round_id, manifest.nation, envelope.to_wire())
-            self.desk.issue("arrival", round_id, verdict.to_wire())
+            signed = verdict.signed(self.desk.key("host-sign"))
+            self.desk.issue("arrival", round_id, signed.to_wire())
         self._remember_sheet(manifest, fault.encode() or b"-")
-
-    def _fault(self, manifest: Manifest, data: bytes, agreed: AgreedTerms) -> str:
-        try:
-            self._open_part(manifest, data, agreed)
-        except DelianError as error:
-            for kind, fault in FAULTS.items():
-                if isinstance(error, kind):
-                    LOG.warning("sheet of %s: %s", manifest.nation, error.message)
-                    return fault
-            raise
-        return ""
 
     def _open_part(self, manifest: Manifest, data: bytes, agreed: AgreedTerms) -> HeldShares:
         rank = agreed.terms.hosts.index(self.desk.code)
-        contribution = read_contribution(MemorySource(data))
-        if contribution.manifest != manifest:
-            raise AlteredError("the sealed part travels under another manifest")
+        return open_part(manifest, _part(manifest, data, rank), agreed, rank, self._seal())
+
+    def _seal(self) -> SealPrivate:
         if self.desk.seal is None:
             raise KeyMissingError("this home holds no sealing key")
-        return open_part(manifest, contribution.part(rank), agreed, rank, self.desk.seal)
+        return self.desk.seal
 
     def _remember_sheet(self, manifest: Manifest, fault: bytes) -> None:
         self._held(manifest.round_id)[manifest.nation] = manifest
@@ -350,6 +328,18 @@ class Host:
             with self.desk.store.step():
                 self.desk.file("erasure", round_id, self.desk.code, paper.to_wire())
                 self.desk.store.remember(f"erased/{round_id}", b"1")
+
+
+def _part(manifest: Manifest, data: bytes, rank: int) -> Slice:
+    """Our sealed part in a relayed contribution.
+
+    Raises:
+        AlteredError: it travels under another manifest; it is asked for again.
+    """
+    contribution = read_contribution(MemorySource(data))
+    if contribution.manifest != manifest:
+        raise AlteredError("the sealed part travels under another manifest")
+    return contribution.part(rank)
 
 
 def _fault_name(manifest: Manifest) -> str:

@@ -29,7 +29,6 @@ from delian.contribute.receipt import Receipt, Standing, check_receipt
 from delian.contribute.split import contribute
 from delian.crypto.dsse import Envelope, sign, signers
 from delian.nodes.desk import STATEMENT_TYPE, Desk, kind_of
-from delian.nodes.genesis import certificate_pem
 from delian.nodes.ledger_proof import KIND as PROOF
 from delian.nodes.ledger_proof import LedgerProof
 from delian.nodes.nation_checks import (
@@ -38,6 +37,7 @@ from delian.nodes.nation_checks import (
     remember_edition,
     terms_checks,
 )
+from delian.nodes.pins import certificate_pem
 from delian.nodes.pump import Pump
 from delian.nodes.release_view import STATEMENT, ReleaseView
 from delian.nodes.round_view import TERMS, round_of
@@ -63,6 +63,7 @@ class Nation:
     clock: Clock
     views: dict[str, ReleaseView] = field(default_factory=dict)
     receipts: dict[str, Receipt] = field(default_factory=dict)
+    seen: set[Digest] = field(default_factory=set, repr=False)
     seen_seq: int = 0
 
     @classmethod
@@ -77,8 +78,9 @@ class Nation:
         """See papers that came by another road: the officer's commands write to the same store."""
         for paper in self.desk.store.documents(after=self.seen_seq):
             self.seen_seq = paper.seq
-            if paper.kind != CONTRIBUTION:
+            if paper.kind != CONTRIBUTION and paper.digest not in self.seen:
                 self._see_again(paper)
+                self.seen.add(paper.digest)
 
     def _see_again(self, paper: Stored) -> None:
         envelope = Envelope.from_wire(paper.body)
@@ -97,8 +99,8 @@ class Nation:
         """
         envelope = Envelope.from_wire(data)
         kind = self._see(envelope)
-        who = (*signers(envelope, self.desk.membership.resolve), "?")[0]
-        self.desk.file(kind, round_of(envelope), who, data)
+        self.desk.file(kind, round_of(envelope), self.desk.first_signer(envelope), data)
+        self.seen.add(digest(data))
 
     def _see(self, envelope: Envelope) -> str:
         kind, round_id = kind_of(envelope), round_of(envelope)
@@ -127,6 +129,10 @@ class Nation:
 
     def act(self) -> None:
         """Do whatever is due; a step that must wait or is refused stops no other."""
+        with self.desk.store.step():
+            self._act()
+
+    def _act(self) -> None:
         self.catch_up()
         now_utc = self.clock.now_utc()
         for view in list(self.views.values()):

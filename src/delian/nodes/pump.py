@@ -78,9 +78,10 @@ class Pump:
         self._send()
         after = int(self._store.note("feed") or b"0")
         items = self._client.feed(after, self._wait_seconds())
-        for item in items:
-            self._hand_in(item.kind, item.body)
-            self._store.remember("feed", str(item.seq).encode())
+        with self._store.step():
+            for item in items:
+                self._hand_in(item.kind, item.body)
+                self._store.remember("feed", str(item.seq).encode())
         if items:
             for name, body in self._store.notes("later/").items():
                 self._store.forget(name)
@@ -103,7 +104,8 @@ class Pump:
     def _hand_in(self, kind: str, body: bytes) -> None:
         started = time.monotonic()
         try:
-            self._node.receive(body)
+            with self._store.step():
+                self._node.receive(body)
         except NotYetError as error:
             self._store.remember(f"later/{digest(body)}", body)
             LOG.info("kept for later: %s: %s", kind, error.message)

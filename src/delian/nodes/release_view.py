@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from delian.crypto.dsse import Envelope
-from delian.nodes.round_view import RoundView, WrongRoundError
+from delian.nodes.round_view import OtherRoundError, RoundView
 from delian.release.statement import Statement, read_statement
 from delian.terms.encode import Digest, digest
 
@@ -25,6 +25,6 @@ class ReleaseView(RoundView):
         self._signed_by(envelope, f"{terms.chair}/sign")
         statement = read_statement(envelope.payload)
         if statement.round_id != self.round_id or statement.terms_digest != terms.digest:
-            raise WrongRoundError("the statement belongs to another round")
+            raise OtherRoundError("the statement belongs to another round")
         self.statements[digest(envelope.payload)] = statement
         self.desk.gather(envelope)

@@ -7,6 +7,7 @@ at every start: the papers are the state. May touch: the desk and the public roo
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, TypeVar
 
 from delian.approve.consent import Consents, count_consents
 from delian.approve.decision import Agreed, Decision, decide
@@ -21,7 +22,7 @@ from delian.contribute.agreed import AgreedTerms, agreed_terms
 from delian.contribute.closing import KIND as CLOSING
 from delian.contribute.closing import ClosingList, check_closed, check_list
 from delian.contribute.errors import AwaitingError
-from delian.crypto.dsse import Envelope, document_type, signers
+from delian.crypto.dsse import Envelope, document_type, signers, verify
 from delian.crypto.sign import PublicKey
 from delian.nodes.desk import STATEMENT_TYPE, Desk, kind_of
 from delian.terms.encode import Digest, digest, parse
@@ -30,12 +31,13 @@ from delian.terms.round_terms import RoundTerms
 from delian.terms.table import Table
 
 TERMS, TABLE = "terms", "opened"
+T = TypeVar("T")
 
 
-class WrongRoundError(RefusedError):
+class OtherRoundError(RefusedError):
     """The paper belongs to a round that this node does not know, or to another one."""
 
-    code = "wrong-round"
+    code = "other-round"
 
 
 class UnsignedPaperError(TamperedError):
@@ -70,6 +72,7 @@ class RoundView:
     withdrawals: dict[Digest, Withdrawal] = field(default_factory=dict)
     closings: dict[Digest, ClosingList] = field(default_factory=dict)
     tables: dict[Digest, Table] = field(default_factory=dict)
+    found: dict[str, tuple[tuple[int, ...], Any]] = field(default_factory=dict, repr=False)
 
     def known_terms(self) -> RoundTerms:
         """The terms.
@@ -96,7 +99,7 @@ class RoundView:
         kind = kind_of(envelope)
         handlers = self._handlers()
         if kind not in handlers:
-            raise WrongRoundError(f"a node of this kind takes no '{kind}'")
+            raise OtherRoundError(f"a node of this kind takes no '{kind}'")
         handlers[kind](envelope)
         self.look(now_utc)
 
@@ -135,12 +138,12 @@ class RoundView:
         terms = RoundTerms.from_plain(parse(envelope.payload))
         roster = self.desk.membership.roster
         if terms.roster_digest != roster.digest or terms.roster_version != roster.version:
-            raise WrongRoundError(
+            raise OtherRoundError(
                 "the terms are read with another roster than this node holds",
                 hint="exchange rosters first",
             )
         if self.terms is not None and self.terms.digest != terms.digest:
-            raise WrongRoundError("this round has other terms already; new terms need a new round")
+            raise OtherRoundError("this round has other terms already; new terms need a new round")
         self._signed_by(envelope, f"{terms.chair}/sign")
         self.terms = terms
         self.desk.gather(envelope)
@@ -149,7 +152,7 @@ class RoundView:
         terms = self.known_terms()
         proposal = Proposal.from_envelope(envelope, self._resolve, chair=terms.chair)
         if proposal.terms != terms.digest or set(proposal.nations) != set(self._must_consent()):
-            raise WrongRoundError("the proposal does not ask exactly the nations of these terms")
+            raise OtherRoundError("the proposal does not ask exactly the nations of these terms")
         self.proposals[proposal.id] = proposal
 
     def _take_voice(self, envelope: Envelope) -> None:
@@ -177,7 +180,7 @@ class RoundView:
         terms = self.known_terms()
         table = Table.from_plain(parse(envelope.payload))
         if table.round_id != self.round_id or table.terms_digest != terms.digest:
-            raise WrongRoundError("the table belongs to another round")
+            raise OtherRoundError("the table belongs to another round")
         known = set(signers(envelope, self._resolve))
         if not known & {f"{h}/host-sign" for h in terms.hosts} | known & {f"{terms.chair}/sign"}:
             raise UnsignedPaperError("the table carries no signature of a host of these terms")
@@ -188,36 +191,54 @@ class RoundView:
 
     def consents(self, subject: Digest, payload_type: str) -> Consents | None:
         """Which nations have signed the paper with this payload."""
-        envelope = self.desk.gathered(subject)
-        if envelope is None:
-            return None
-        return count_consents(
+        return self._remembered(f"consents {subject}", subject, self._count(payload_type))
+
+    def _count(self, payload_type: str) -> Callable[[Envelope], Consents]:
+        mandates = self.running_mandates() if payload_type == STATEMENT_TYPE else None
+        return lambda envelope: count_consents(
             envelope,
             self._must_consent(),
             self._resolve,
-            mandates=self.running_mandates() if payload_type == STATEMENT_TYPE else None,
+            mandates=mandates,
             payload_type=payload_type,
         )
+
+    def _remembered(self, what: str, name: Digest, find: Callable[[Envelope], T]) -> T | None:
+        """What *find* gives for a gathered paper, found again only when a signature has come."""
+        envelope = self.desk.gathered(name)
+        if envelope is None:
+            return None
+        known = self.found.get(what)
+        count = (len(envelope.signatures), len(self.mandates), len(self.proposals))
+        if known is None or known[0] != count:
+            known = (count, find(envelope))
+            self.found[what] = known
+        found: T = known[1]
+        return found
 
     def closed(self) -> ClosingList | None:
         """The closing list that every agent in it has countersigned, or None."""
         for name in self.closings:
-            envelope = self.desk.gathered(name)
-            if envelope is None or self.agreed is None:
-                continue
-            try:
-                return check_closed(envelope, self.agreed, self.mandates.values())
-            except AwaitingError:
-                continue
+            found = self._remembered(f"closed {name}", name, self._countersigned)
+            if found is not None:
+                return found
         return None
+
+    def _countersigned(self, envelope: Envelope) -> ClosingList | None:
+        try:
+            return check_closed(envelope, self.known_agreed(), self.mandates.values())
+        except AwaitingError:
+            return None
 
     def signed_table(self, name: Digest) -> Table | None:
         """The table, if all three hosts have signed it."""
-        envelope = self.desk.gathered(name)
-        if envelope is None or self.terms is None or name not in self.tables:
+        if self.terms is None or name not in self.tables:
             return None
-        have = set(signers(envelope, self._resolve))
-        return self.tables[name] if {f"{h}/host-sign" for h in self.terms.hosts} <= have else None
+        wanted = {f"{h}/host-sign" for h in self.terms.hosts}
+        all_signed = self._remembered(
+            f"table {name}", name, lambda e: wanted <= set(signers(e, self._resolve))
+        )
+        return self.tables[name] if all_signed else None
 
     def opened_table(self) -> Table | None:
         """The table that the hosts opened, if all three signed it; not an amended one."""
@@ -255,19 +276,23 @@ class RoundView:
         return self.desk.membership.resolve(keyid)
 
     def _signed_by(self, envelope: Envelope, keyid: str) -> None:
-        if keyid not in signers(envelope, self._resolve):
+        public = self._resolve(keyid)
+        if public is None:
+            raise UnsignedPaperError(f"the roster holds no key {keyid}")
+        if all(s.keyid != keyid for s in envelope.signatures):
             raise UnsignedPaperError(f"the paper does not carry the signature of {keyid}")
+        verify(envelope, keyid, public, envelope.payload_type)
 
 
 def round_of(envelope: Envelope) -> str:
     """Which round a paper says it belongs to; proven only when the view takes it.
 
     Raises:
-        WrongRoundError: it names none.
+        OtherRoundError: it names none.
     """
     plain = parse(envelope.payload)
     if isinstance(plain, dict) and isinstance(plain.get("predicate"), dict):
         plain = plain["predicate"]
     if not isinstance(plain, dict) or not isinstance(plain.get("round"), str):
-        raise WrongRoundError("the paper names no round")
+        raise OtherRoundError("the paper names no round")
     return str(plain["round"])

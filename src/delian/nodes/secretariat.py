@@ -48,7 +48,7 @@ from delian.contribute.manifest import Manifest
 from delian.contribute.receipt import KIND as RECEIPT
 from delian.contribute.receipt import issue_receipt
 from delian.crypto.chunked import MemorySource
-from delian.crypto.dsse import Envelope, document_type, signers
+from delian.crypto.dsse import Envelope, document_type
 from delian.crypto.sign import PublicKey
 from delian.label.bundled import bundled_policy
 from delian.label.label import Label
@@ -145,7 +145,7 @@ class Secretariat:
         Raises:
             DelianError: it does not verify or is not for the sender to give; nothing changed.
         """
-        with self.lock:
+        with self.lock, self.desk.store.step():
             if data.startswith(MAGIC):
                 return self._take_contribution(data, sender)
             envelope = Envelope.from_wire(data)
@@ -190,7 +190,7 @@ class Secretariat:
 
     def act(self) -> None:
         """Do whatever is due."""
-        with self.lock:
+        with self.lock, self.desk.store.step():
             for round_id in list(self.views):
                 self._advance(round_id)
 
@@ -214,13 +214,13 @@ class Secretariat:
     # --- taking papers in -------------------------------------------------------------------
 
     def _signer(self, envelope: Envelope) -> str:
-        found = signers(envelope, self.desk.membership.resolve)
-        if not found:
+        found = self.desk.first_signer(envelope)
+        if found == "?":
             stand_in = [s.keyid for s in envelope.signatures if s.keyid.endswith("/stand-in")]
             if stand_in:
                 return stand_in[0].partition("/")[0]
             raise NotForYouError("no signature on this paper is of a party in the roster")
-        return found[0].partition("/")[0]
+        return found.partition("/")[0]
 
     def see(self, kind: str, envelope: Envelope) -> None:
         """Let one paper change what this node knows; raises if it does not verify."""
@@ -556,7 +556,7 @@ class Secretariat:
         """
         if operator != f"{self.desk.code}/sign":
             raise NotForYouError("only the secretariat's own key gives orders here")
-        with self.lock:
+        with self.lock, self.desk.store.step():
             name = order.get("order")
             orders = {
                 "open-round": self._order_open,

@@ -4,7 +4,7 @@ from typing import Any
 
 from delian.adapters.http_client import OfficeClient
 from delian.nodes.desk import Desk
-from delian.nodes.genesis import certificate_pem
+from delian.nodes.pins import certificate_pem
 
 
 def office_session(desk: Desk) -> OfficeClient:

@@ -228,7 +228,10 @@ class Roster:
         if unknown:
             raise RosterError(f"the partnership file: unknown key '{sorted(unknown)[0]}'")
         parties: list[Party] = []
-        for entry in plain.get("party", []):
+        entries = plain.get("party", [])
+        if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+            raise RosterError("the partnership file: parties are written [[party]]")
+        for entry in entries:
             filled: dict[str, Any] = {"organisation": "", "keys": {}, "left": None, **entry}
             for name in ("joined", "left"):
                 if isinstance(filled.get(name), date):
