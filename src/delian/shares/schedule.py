@@ -1,7 +1,8 @@
 """From a netlist to a program: rounds, registers, and the rows that executors run.
 
-Gates run in the round given by their depth; an XOR runs in the first round that needs it. The gates
-of a round get neighboring registers, so that one message is one slice of the register file.
+A gate runs in the last round that is early enough for its users, which keeps messages alike in size
+and few values alive; an XOR runs in the first round that needs it. The gates of a round get
+neighboring registers, so that one message is one slice of the register file.
 """
 
 import heapq
@@ -118,18 +119,17 @@ def _times(
     never = end + 1
     when, last_use = [never] * net.n_wires, [0] * net.n_wires
     for wire in out_wires:
-        when[wire], last_use[wire] = end, never
+        when[wire], last_use[wire] = end - (wire in net.gates), never
     for wire in range(net.n_wires - 1, 1, -1):
         if when[wire] == never:
             continue
         if wire in net.gates:
-            when[wire] = net.depth[wire]
             operands = {operand for term in net.gates[wire] for operand in term}
             operands |= set(summands.get(wire, ()))
         else:
             operands = set(net.xors.get(wire, ()))
         for operand in operands:
-            when[operand] = min(when[operand], when[wire])
+            when[operand] = min(when[operand], when[wire] - (operand in net.gates))
             last_use[operand] = max(last_use[operand], when[wire])
     return [0 if time == never else time for time in when], last_use
 
