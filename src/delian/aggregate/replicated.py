@@ -21,6 +21,7 @@ from delian.shares.program import Program
 from delian.shares.session import Run
 from delian.shares.words import to_flags
 from delian.terms.encode import Digest
+from delian.terms.encode import digest as digest_of_bytes
 from delian.terms.round_terms import RoundTerms
 from delian.terms.tree import Forest
 
@@ -70,6 +71,15 @@ class ReplicatedBackend:
         self._tables: dict[int, ForestRun] = {}
         self._changes: dict[int, Changes] = {}
         self._number = 0
+        self._transcripts: list[bytes] = []
+
+    @property
+    def transcript(self) -> Digest:
+        """Digest over the transcripts of all stages so far: what a host signs beside its table.
+
+        It differs from host to host; each part of it was compared with the peer that shares it.
+        """
+        return digest_of_bytes(b"".join(self._transcripts))
 
     @property
     def run_id(self) -> str:
@@ -188,7 +198,7 @@ class ReplicatedBackend:
     def _open_flags(self, shared: Shared, count: int, stage: str) -> tuple[bool, ...]:
         if not count:
             return ()
-        self._run.accept()
+        self._transcripts.append(self._run.accept())
         opened = self._run.open(shared.own, shared.nxt, stage)
         return tuple(to_flags(opened[0], count).tolist())
 
@@ -196,7 +206,7 @@ class ReplicatedBackend:
         """Open whole numbers of any width; lanes beyond *count* hold shares of zero."""
         if not count:
             return ()
-        self._run.accept()
+        self._transcripts.append(self._run.accept())
         opened = self._run.open(shared.own, shared.nxt, stage)
         kind = np.int64 if len(opened) < 63 else object
         numbers = np.zeros(count, dtype=kind)

@@ -24,7 +24,7 @@ class LockedKeyError(HistoryError):
 class SecondListError(HistoryError):
     """This round was run before on another closing list."""
 
-    code = "second-list"
+    code = "other-list"
 
 
 class RecordError(TamperedError):

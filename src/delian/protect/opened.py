@@ -94,7 +94,7 @@ def open_table(
     prepared = prepare(before, terms, closed.present, kept)
     chosen, reopened, forest = _choose(backend, terms, prepared)
     record = _record(terms, closed, forest, chosen, reopened)
-    history.with_record(record)
+    history.with_record(record)  # refuses a repeated run that would open other cells
     backend.agree("cells", record.list_of_cells)
     persist(record)
     blocks = _open_blocks(backend, terms, chosen, reopened)
