@@ -39,8 +39,9 @@ def command(out: Path, seed: int, nations: int, cells: int, as_json: bool) -> No
 
 def inside(out: Path, result: Mapping[str, Any]) -> dict[str, Any]:
     """The answer with its paths relative to *out*, as scripts rely on (``docs/contract.md``)."""
-    single = {name: relative(out, result[name]) for name in PATHS if name in result}
-    return {**result, **single, "editions": [relative(out, e) for e in result["editions"]]}
+    home = out.absolute()
+    single = {name: relative(home, result[name]) for name in PATHS if name in result}
+    return {**result, **single, "editions": [relative(home, e) for e in result["editions"]]}
 
 
 def relative(out: Path, path: str) -> str:

@@ -456,8 +456,8 @@ class Secretariat:
         marking = marking_text(Label.from_plain(terms.label), bundled_policy())
         package = render(table, terms, Edition(number, marking, previous))
         silence = Duration(terms.calendar.release_silence_hours, "hours")
-        mandates = tuple(m.id for m in view.mandates.values())
-        draft = self._release_proposal(view, b"-", now_utc, silence, checkpoint, amended, mandates)
+        draft = self._release_proposal(view, b"-", now_utc, silence, checkpoint, amended, ())
+        mandates = _running_mandates(view, draft.silence_ends_utc)
         statement = build_statement(
             package,
             terms,
@@ -697,6 +697,15 @@ class Secretariat:
             "voices": [to_plain(v) for v in view.voices.values() if v.said.is_about(proposal)],
             "released": released.decode() if released else None,
         }
+
+
+def _running_mandates(view: ReleaseView, ends_utc: datetime) -> tuple[Digest, ...]:
+    """Mandates that the closing list names and that last until silence ends."""
+    closing = view.closed()
+    listed = closing.mandates if closing is not None else ()
+    return tuple(
+        m.id for m in view.mandates.values() if m.id in listed and m.expires_utc >= ends_utc
+    )
 
 
 def _ends(decision: object, proposal: Proposal) -> datetime:
