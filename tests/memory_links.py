@@ -87,7 +87,7 @@ class MemoryLinks:
     def _receive(self, peer: int, size: int) -> bytes:
         hub, queue = self.hub, self.hub.queues[(peer, self._rank)]
         with hub.changed:
-            hub.changed.wait_for(lambda: queue or self._others_aborted(), hub.timeout_s)
+            hub.changed.wait_for(lambda: queue or hub.aborted_by, hub.timeout_s)
             if not queue:
                 self._look_for_abort()
                 self._fail(peer, "stalled")

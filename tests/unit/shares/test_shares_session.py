@@ -147,18 +147,18 @@ def test_other_shares_at_two_holders_are_noticed() -> None:
     assert not any(isinstance(result, bytes) for result in results[1:])
 
 
-@pytest.mark.parametrize("mode", ["semi-honest", "malicious"])
-def test_a_flipped_bit_opens_nothing(mode: str) -> None:
+@pytest.mark.parametrize("lie", [4, 9])
+def test_a_flipped_bit_opens_nothing(lie: int) -> None:
     """One bit of one message of the evaluation is changed on its way."""
     seen: list[int] = []
 
     def tamper(sender: int, receiver: int, index: int, message: bytes) -> bytes:
-        if (sender, receiver) == (2, 1) and index == 4:
+        if (sender, receiver) == (2, 1) and index == lie:
             seen.append(index)
             return bytes([message[0] ^ 1]) + message[1:]
         return message
 
-    results = opened(PROGRAM, figures(64), mode=mode, hub=Hub(tamper, timeout_s=2.0))
+    results = opened(PROGRAM, figures(64), mode="malicious", hub=Hub(tamper, timeout_s=2.0))
     assert seen
     assert all(isinstance(result, TamperedError | LinkError) for result in results)
     assert any(isinstance(result, TamperedError) for result in results)
