@@ -159,22 +159,33 @@ class OfficeClient:
         self._token = str(json.loads(data)["token"])
 
     def _raw(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        """One request; once more on a new line if an old one turned out to be closed.
+
+        Orders are never sent twice: they go over a new line from the start.
+        """
+        if path == "/v1/operator":
+            self.close()
+        is_old = self._line is not None
         try:
-            if self._line is None:
-                self._line = http.client.HTTPSConnection(
-                    self._host, self._port, timeout=self._timeout + 30, context=self._tls
-                )
-            self._line.request(method, path, body=body or None, headers=headers)
-            answer = self._line.getresponse()
-            data = answer.read(MAX_ANSWER_BYTES)
+            return self._ask(method, path, body)
         except (OSError, http.client.HTTPException) as error:
             self.close()
+            if is_old and not isinstance(error, TimeoutError):
+                return self._raw(method, path, body)
             raise OfficeAwayError(
                 f"the secretariat at {self._host}:{self._port} cannot be reached",
                 hint="check the address, the network and the pinned certificate",
             ) from error
-        return answer.status, data
+
+    def _ask(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        if self._line is None:
+            self._line = http.client.HTTPSConnection(
+                self._host, self._port, timeout=self._timeout + 30, context=self._tls
+            )
+        self._line.request(method, path, body=body or None, headers=headers)
+        answer = self._line.getresponse()
+        return answer.status, answer.read(MAX_ANSWER_BYTES)
 
 
 def _refusal(status: int, data: bytes) -> DelianError:

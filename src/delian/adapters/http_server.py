@@ -277,6 +277,7 @@ def serve(
         lifespan="off",
         server_header=False,
         timeout_graceful_shutdown=2,
+        timeout_keep_alive=75,
     )
 
     async def run() -> None:
