@@ -190,8 +190,17 @@ class Desk:
 
     def stand_in_key(self, mandate: Mandate) -> PrivateKey:
         """The key that was made for *mandate* and for nothing else."""
-        name = f"stand-in-{mandate.id.removeprefix('sha256:')[:32]}.key"
-        return PrivateKey.from_secret_bytes(read_bytes(self.home / "keys" / name))
+        return PrivateKey.from_secret_bytes(read_bytes(self._stand_in_file(mandate.key)))
+
+    def make_stand_in_key(self) -> PublicKey:
+        """Make the key for one mandate to come; its holder writes the public half into it."""
+        key = PrivateKey.generate("ed25519")
+        write_bytes(self._stand_in_file(key.public), key.to_secret_bytes(), secret=True)
+        return key.public
+
+    def _stand_in_file(self, public: PublicKey) -> Path:
+        name = digest(public.to_wire().encode()).removeprefix("sha256:")[:32]
+        return self.home / "keys" / f"stand-in-{name}.key"
 
     def _holding(self, envelope: Envelope, extra: Mapping[str, PublicKey]) -> Envelope:
         valid = set(

@@ -39,6 +39,7 @@ from delian.terms.round_terms import RoundTerms
 from delian.terms.table import Table, check_derivation
 
 LOG = logging.getLogger("delian")
+OWN_WORDS = ("arrival", "erasure")  # what a host says and never hears
 
 
 class RetriesSpentError(RefusedError):
@@ -67,10 +68,10 @@ class Host:
     tried_at: float = 0.0
 
     @classmethod
-    def open(cls, home: Path) -> "Host":
-        """The node in *home*, rebuilt from its papers."""
+    def open(cls, home: Path, clock: Clock | None = None) -> "Host":
+        """The node in *home*, rebuilt from its papers; *clock* instead of that in its settings."""
         desk = Desk.open(home)
-        host = cls(desk, desk.settings.clock(), office_client(desk))
+        host = cls(desk, clock or desk.settings.clock(), office_client(desk))
         for paper in desk.store.documents():
             host._see_again(paper)
         return host
@@ -103,7 +104,7 @@ class Host:
         elif paper.kind == MANIFEST:
             manifest = Manifest.from_wire(envelope.payload)
             self._remember_sheet(manifest, self.desk.store.note(_fault_name(manifest)) or b"")
-        elif paper.kind != "arrival":
+        elif paper.kind not in OWN_WORDS:
             self._see(paper.round_id, envelope)
 
     def _view(self, round_id: str) -> RoundView:

@@ -20,6 +20,8 @@ from delian.approve.agent import Check, may_countersign, may_stand_in
 from delian.approve.decision import AwaitingSignatures, Extended, Pending
 from delian.approve.mandate import Mandate, StandInYes
 from delian.approve.proposal import Proposal
+from delian.contribute.absence import KIND as ABSENCE
+from delian.contribute.absence import Absence
 from delian.contribute.arrival import Known
 from delian.contribute.check import CheckedSheet, check
 from delian.contribute.closing import KIND as CLOSING
@@ -32,6 +34,7 @@ from delian.nodes.desk import STATEMENT_TYPE, Desk, kind_of
 from delian.nodes.ledger_proof import KIND as PROOF
 from delian.nodes.ledger_proof import LedgerProof
 from delian.nodes.nation_checks import (
+    drop_figures,
     keep_figures,
     release_checks,
     remember_edition,
@@ -47,6 +50,7 @@ from delian.terms.errors import DelianError, NotYetError, RefusedError
 LOG = logging.getLogger("delian")
 SHEET_SUFFIXES = (".xlsx", ".csv")
 CONTRIBUTION = "contribution"
+OWN_WORDS = (CONTRIBUTION, ABSENCE)  # what a nation says and never hears
 SIGNED_BY_MANY = (TERMS, CLOSING, STATEMENT)
 
 
@@ -67,10 +71,10 @@ class Nation:
     seen_seq: int = 0
 
     @classmethod
-    def open(cls, home: Path) -> "Nation":
-        """The node in *home*, its views rebuilt from the papers in its store."""
+    def open(cls, home: Path, clock: Clock | None = None) -> "Nation":
+        """The node in *home*, rebuilt from its papers; *clock* instead of that in its settings."""
         desk = Desk.open(home)
-        nation = cls(desk, desk.settings.clock())
+        nation = cls(desk, clock or desk.settings.clock())
         nation.catch_up()
         return nation
 
@@ -78,7 +82,7 @@ class Nation:
         """See papers that came by another road: the officer's commands write to the same store."""
         for paper in self.desk.store.documents(after=self.seen_seq):
             self.seen_seq = paper.seq
-            if paper.kind != CONTRIBUTION and paper.digest not in self.seen:
+            if paper.kind not in OWN_WORDS and paper.digest not in self.seen:
                 self._see_again(paper)
                 self.seen.add(paper.digest)
 
@@ -318,13 +322,31 @@ class Nation:
         number = 1 if before is None else before.number + 1
         key = self.desk.key("contribute")
         sent = contribute(checked.sheet, agreed, key, number, secrets.token_bytes)
-        known = Known(number, sent.manifest.digest)
         with self.desk.store.step():
             self.desk.issue(CONTRIBUTION, view.round_id, sent.data)
-            note = json.dumps([known.number, known.digest]).encode()
-            self.desk.store.remember(f"sent/{view.round_id}", note)
+            self._remember_sent(view.round_id, Known(number, sent.manifest.digest))
             keep_figures(self.desk, agreed.terms, checked.sheet)
         return number
+
+    def state_absence(self, view: ReleaseView) -> int:
+        """Say that this nation takes no part with figures; the number of the statement.
+
+        A sheet that was sent before no longer counts.
+        """
+        before = self.sent(view.round_id)
+        number = 1 if before is None else before.number + 1
+        terms = view.known_agreed().terms
+        absence = Absence(view.round_id, terms.digest, self.desk.code, number)
+        with self.desk.store.step():
+            paper = absence.signed(self.desk.key("contribute"))
+            self.desk.issue(ABSENCE, view.round_id, paper.to_wire())
+            self._remember_sent(view.round_id, Known(number, absence.digest))
+            drop_figures(self.desk, view.round_id)
+        return number
+
+    def _remember_sent(self, round_id: str, known: Known) -> None:
+        note = json.dumps([known.number, known.digest]).encode()
+        self.desk.store.remember(f"sent/{round_id}", note)
 
     def sent(self, round_id: str) -> Known | None:
         """Number and digest of the latest sheet that was sent."""

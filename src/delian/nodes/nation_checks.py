@@ -95,6 +95,11 @@ def keep_figures(desk: Desk, terms: RoundTerms, sheet: Sheet) -> None:
     write_bytes(path, json.dumps(figures).encode(), secret=True)
 
 
+def drop_figures(desk: Desk, round_id: str) -> None:
+    """Forget our own figures of a round: they no longer count in it."""
+    (desk.home / "sheets" / f".{round_id}.sent.json").unlink(missing_ok=True)
+
+
 def load_figures(desk: Desk, round_id: str) -> Mapping[CellKey, int] | None:
     """Our own figures of a round, or None if we sent no sheet."""
     path = desk.home / "sheets" / f".{round_id}.sent.json"

@@ -5,8 +5,11 @@ store first, so that its agent stays silent even if the secretariat never passes
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from delian.adapters.clock import Clock
+from delian.approve.mandate import MANDATE_KIND, Mandate
 from delian.approve.proposal import Proposal
 from delian.approve.voices import (
     EarlyAssent,
@@ -17,6 +20,7 @@ from delian.approve.voices import (
     TimeRequest,
 )
 from delian.crypto.dsse import Envelope
+from delian.crypto.sign import PublicKey
 from delian.nodes.nation import Nation, office_client
 from delian.nodes.nation_checks import load_figures
 from delian.nodes.release_view import ReleaseView
@@ -52,9 +56,9 @@ class Officer:
     nation: Nation
 
     @classmethod
-    def at(cls, home: Path) -> "Officer":
-        """The officer at the node in *home*."""
-        return cls(Nation.open(home))
+    def at(cls, home: Path, clock: Clock | None = None) -> "Officer":
+        """The officer at the node in *home*; *clock* instead of that in its settings."""
+        return cls(Nation.open(home, clock))
 
     def proposal(self, wanted: str | None = None) -> tuple[ReleaseView, Proposal]:
         """The proposal whose id begins with *wanted*, or the newest.
@@ -99,6 +103,30 @@ class Officer:
                     )
                     return self._send("withdrawal", view.round_id, envelope), envelope
         raise NoProposalError("no such release is known here")
+
+    def state_absence(self, round_id: str) -> int:
+        """Say that this nation takes no part in a round with figures; the statement's number."""
+        return self.nation.state_absence(self._view(round_id))
+
+    def give_mandate(
+        self, stand_in: str, key: PublicKey, round_id: str, expires_utc: datetime
+    ) -> Digest:
+        """Let another nation sign for this one in one round.
+
+        Args:
+            stand_in: That nation.
+            key: Made at its node for this mandate alone (:meth:`Desk.make_stand_in_key`).
+            round_id: The only round in which it holds.
+            expires_utc: It does not run for a proposal whose silence ends later.
+        """
+        code, terms = self.nation.desk.code, self._view(round_id).known_terms()
+        mandate = Mandate(round_id, terms.digest, code, stand_in, key, expires_utc)
+        return self._send(MANDATE_KIND, round_id, mandate.signed(self.nation.desk.key("officer")))
+
+    def _view(self, round_id: str) -> ReleaseView:
+        if round_id not in self.nation.views:
+            raise NoProposalError("no terms of this round have arrived")
+        return self.nation.views[round_id]
 
     def review(self, wanted: str | None = None) -> tuple[Proposal, Review]:
         """Which of this nation's own figures sit in which block, with what margin."""

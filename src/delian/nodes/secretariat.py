@@ -120,10 +120,10 @@ class Secretariat:
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     @classmethod
-    def open(cls, home: Path) -> "Secretariat":
-        """The node in *home*, rebuilt from its papers."""
+    def open(cls, home: Path, clock: Clock | None = None) -> "Secretariat":
+        """The node in *home*, rebuilt from its papers; *clock* instead of that in its settings."""
         desk = Desk.open(home)
-        office = cls(desk, desk.settings.clock(), Publisher.open(desk))
+        office = cls(desk, clock or desk.settings.clock(), Publisher.open(desk))
         for paper in desk.store.documents():
             envelope = Envelope.from_wire(paper.body)
             if kind_of(envelope) in SIGNED_BY_MANY and paper.who != desk.code:
