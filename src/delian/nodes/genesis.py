@@ -5,13 +5,14 @@ certificates. ``docs/howto/first-hour.md`` walks through it.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 
 from delian.adapters.certificates import make_certificate
 from delian.adapters.files import read_bytes, write_bytes
-from delian.approve.membership import check_first, sign_roster
-from delian.crypto.dsse import Envelope
+from delian.approve.membership import Membership, check_first, sign_roster
+from delian.crypto.dsse import Envelope, signers
 from delian.crypto.seal import SealPrivate
 from delian.crypto.sign import PrivateKey, PublicKey
 from delian.nodes.pins import certificate_text
@@ -22,6 +23,9 @@ from delian.terms.errors import RefusedError
 from delian.terms.party import PURPOSES, SIGNING, Kind, Party, Roster
 
 CERTIFICATE_DAYS = 3650
+MAX_ROSTER_BYTES = 64 * 1024 * 1024
+NEXT_CARD = "card-next.json"
+SIGNS = ("contribute", "agent", "officer", "sign", "host-sign")
 REPOSITORY_KEYS = ("targets", "online")
 ROLE_KINDS = {"nation": Kind.ALLY, "host": Kind.HOST, "secretariat": Kind.INSTITUTION}
 
@@ -60,15 +64,15 @@ def make_party(
             write_bytes(folder / "host-seal.key", seal.to_secret_bytes(), secret=True)
             public[purpose] = seal.public.to_wire()
         elif purpose in ("host-tls", "office-tls"):
-            public[purpose] = _certificate(folder, code, now_utc)
+            public[purpose] = make_certificate_in(folder, code, now_utc)
         else:
             key = PrivateKey.generate(algorithm)
             write_bytes(folder / f"{purpose}.key", key.to_secret_bytes(), secret=True)
             public[purpose] = key.public.to_wire()
     if role == "secretariat":
-        for name in REPOSITORY_KEYS:
+        for role_key in REPOSITORY_KEYS:
             key = PrivateKey.generate("ed25519")
-            path = folder / f"repository-{name}.key"
+            path = folder / f"repository-{role_key}.key"
             write_bytes(path, key.to_secret_bytes(), secret=True)
     party = Party(code, kind, name, organisation, public, now_utc.date())
     write_bytes(home / "card.json", canonical(party.to_plain()))
@@ -85,18 +89,82 @@ def first_roster(partnership: str, cards: Iterable[Party]) -> Roster:
     return Roster(partnership, 1, tuple(sorted(cards, key=lambda p: p.code)))
 
 
+def read_roster(data: bytes) -> Roster:
+    """The roster in a file, bare or signed; signatures are not looked at."""
+    plain = parse(data, max_bytes=MAX_ROSTER_BYTES)
+    if isinstance(plain, dict) and "payload" in plain:
+        plain = parse(Envelope.from_wire(data).payload, max_bytes=MAX_ROSTER_BYTES)
+    return Roster.from_plain(plain)
+
+
 def sign_in(home: Path, roster: Roster, code: str) -> Envelope:
-    """This party's signature under *roster*, with the key in its home.
+    """This party's signature under *roster*, with the keys in its home.
+
+    Where the roster holds the next card (:func:`delian.nodes.keyring.rotate`), the new key signs,
+    and each old key vouches for the one that takes its place.
 
     Raises:
         RefusedError: the roster does not hold this party's own card.
     """
-    card = read_card(read_bytes(home / "card.json"))
-    if card.code != code or roster.party(code) != card:
+    card, following = read_card(read_bytes(home / "card.json")), home / NEXT_CARD
+    fresh = read_card(read_bytes(following)) if following.exists() else None
+    listed = roster.party(code)
+    keys: dict[str, PrivateKey] = {}
+    if _is_same(listed, card):
+        keys[SIGNING[card.kind]] = _key(home / "keys", SIGNING[card.kind])
+    elif fresh is not None and _is_same(listed, fresh):
+        signing = SIGNING[fresh.kind]
+        changed = [p for p in fresh.keys if fresh.keys[p] != card.keys.get(p) and p in SIGNS]
+        keys[signing] = _key(home / "keys" / ("next" if signing in changed else ""), signing)
+        for purpose in changed:
+            keys[f"{purpose}@{roster.version - 1}"] = _key(home / "keys", purpose)
+    else:
         raise RefusedError("the roster does not hold this party's own card", hint="refuse to sign")
-    purpose = SIGNING[card.kind]
-    key = PrivateKey.from_secret_bytes(read_bytes(home / "keys" / f"{purpose}.key"))
-    return sign_roster(roster, f"{code}/{purpose}", key)
+    signed = [sign_roster(roster, f"{code}/{name}", key) for name, key in keys.items()]
+    envelope = signed[0]
+    for one in signed[1:]:
+        envelope = envelope.added(one)
+    return envelope
+
+
+def _is_same(listed: Party, card: Party) -> bool:
+    """Is *listed* the party of the card? Days of membership are the roster's to say."""
+    return listed == replace(card, joined=listed.joined, left=listed.left)
+
+
+def _key(folder: Path, purpose: str) -> PrivateKey:
+    return PrivateKey.from_secret_bytes(read_bytes(folder / f"{purpose}.key", max_bytes=65536))
+
+
+def join_signatures(envelopes: Iterable[Envelope]) -> tuple[Envelope, tuple[str, ...]]:
+    """One roster with the signatures of all, and the key ids that have not signed yet.
+
+    Raises:
+        DelianError: the envelopes do not hold the same roster.
+    """
+    first, *others = envelopes
+    joined = first
+    for other in others:
+        joined = joined.added(other)
+    roster = Roster.from_plain(parse(joined.payload, max_bytes=MAX_ROSTER_BYTES))
+    have = set(signers(joined, Membership(roster).resolve))
+    return joined, tuple(s for s in roster.signers if s not in have)
+
+
+def successor_roster(before: Roster, cards: Iterable[Party], leaving: Mapping[str, date]) -> Roster:
+    """The roster after *before*: *cards* replace or join, *leaving* names who leaves and when.
+
+    Raises:
+        InputError: a party that leaves is not in the roster.
+    """
+    parties = {p.code: p for p in before.parties}
+    for card in cards:
+        known = parties.get(card.code)
+        parties[card.code] = card if known is None else replace(card, joined=known.joined)
+    for code, day in leaving.items():
+        parties[code] = replace(before.party(code), left=day)
+    ordered = tuple(parties[code] for code in sorted(parties))
+    return Roster(before.partnership, before.version + 1, ordered, before.digest)
 
 
 def plan_root(home: Path, roster: Roster, expires_utc: datetime) -> bytes:
@@ -140,7 +208,7 @@ def settle(home: Path, envelope: Envelope, pinned: Digest, values: Mapping[str, 
     write_bytes(home / "node.toml", save(home, {**values, "roster_digest": pinned}).encode())
 
 
-def _certificate(folder: Path, code: str, now_utc: datetime) -> str:
+def make_certificate_in(folder: Path, code: str, now_utc: datetime) -> str:
     """A TLS key and certificate in *folder*; the certificate goes onto the card."""
     name = f"{code.lower()}.delian.internal"
     certificate, secret = make_certificate(name, now_utc, valid_days=CERTIFICATE_DAYS)
