@@ -65,7 +65,11 @@ class Kernels(Protocol):
         ...
 
     def fold_rows(
-        self, operands: tuple[Words, ...], row_weights: Words, scales: Words, block_of_layer: Ints
+        self,
+        operands: tuple[Words, Words, Words, Words],
+        row_weights: Words,
+        scales: Words,
+        block_of_layer: Ints,
     ) -> None:
         """Replaces every column of every operand by one element per lane, in place.
 

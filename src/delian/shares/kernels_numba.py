@@ -68,14 +68,17 @@ class NumbaKernels:
         row_sums ^= _reduced(totals)
 
     def fold_rows(
-        self, operands: tuple[Words, ...], row_weights: Words, scales: Words, block_of_layer: Ints
+        self,
+        operands: tuple[Words, Words, Words, Words],
+        row_weights: Words,
+        scales: Words,
+        block_of_layer: Ints,
     ) -> None:
         """Folds the 64 rows of every column to one element per lane, scaled."""
         n_blocks = int(block_of_layer[-1]) + 1
         starts = np.array(first_layers(block_of_layer, n_blocks), dtype=np.int64)
         offsets = _table_offsets(row_weights)
-        for operand in operands:
-            _fold_rows(operand, offsets, scales, _ROOT_VECTORS, starts)
+        _fold_rows(*operands, offsets, scales, _ROOT_VECTORS, starts)
 
     def product_sums(
         self, pairs: tuple[tuple[Words, Words], tuple[Words, Words]], n: int, half: int
@@ -202,7 +205,7 @@ def _weigh_products(x, y, weights, block_of_layer, totals):
 
 
 @numba.njit(**_JIT)
-def _fold_rows(operand, offsets, scales, roots, starts):
+def _fold_rows(xa, ya, xb, yb, offsets, scales, roots, starts):
     """Sums of rows from tables of four rows, a bit transposition, the scale of each lane."""
     n_blocks = len(starts) - 1
     chunks = len(scales) // n_blocks
@@ -210,24 +213,31 @@ def _fold_rows(operand, offsets, scales, roots, starts):
     tables = _address(scratch)
     factors = tables + U(256 * 64)
     scales_at, roots_at, offsets_at = _address(scales), _address(roots), _address(offsets)
+    sources = (_address(xa), _address(ya), _address(xb), _address(yb))
     for block in range(n_blocks):
         for chunk in range(chunks):
             scale = scales_at + U((block * chunks + chunk) * 64)
             for lane in range(64):
                 vector.multiply(factors + U(lane * 64), roots_at + U(lane * 64), scale)
             for layer in range(starts[block], starts[block + 1]):
-                column = _address(operand) + U((layer * chunks + chunk) * 4096)
-                for group in range(16):
-                    vector.subset_sums(tables + U(group * 1024), column + U(group * 256))
-                for bit in range(64):
-                    vector.gather(column + U(bit * 64), tables, offsets_at + U(bit * 128))
-                for k in range(8):
-                    vector.transpose_far(column + U(k * 64))
-                for k in range(8):
-                    vector.transpose_near(column + U(k * 512))
-                for lane in range(64):
-                    place = column + U(lane * 64)
-                    vector.multiply(place, place, factors + U(lane * 64))
+                offset = U((layer * chunks + chunk) * 4096)
+                for k in range(4):
+                    _fold_column(sources[k] + offset, tables, offsets_at, factors)
+
+
+@numba.njit(**_JIT)
+def _fold_column(column, tables, offsets, factors):
+    for group in range(16):
+        vector.subset_sums(tables + U(group * 1024), column + U(group * 256))
+    for bit in range(64):
+        vector.gather(column + U(bit * 64), tables, offsets + U(bit * 128))
+    for k in range(8):
+        vector.transpose_far(column + U(k * 64))
+    for k in range(8):
+        vector.transpose_near(column + U(k * 512))
+    for lane in range(64):
+        place = column + U(lane * 64)
+        vector.multiply(place, place, factors + U(lane * 64))
 
 
 @numba.njit(**_JIT)

@@ -70,7 +70,11 @@ class NumpyKernels:
             row_sums ^= np.bitwise_xor.reduce(products, axis=(0, 2))
 
     def fold_rows(
-        self, operands: tuple[Words, ...], row_weights: Words, scales: Words, block_of_layer: Ints
+        self,
+        operands: tuple[Words, Words, Words, Words],
+        row_weights: Words,
+        scales: Words,
+        block_of_layer: Ints,
     ) -> None:
         """Folds the 64 rows of every column to one element per lane, scaled."""
         chunks = len(operands[0]) // len(block_of_layer)

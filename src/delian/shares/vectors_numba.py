@@ -24,6 +24,9 @@ _PAIR: Final = ir.VectorType(_WORD, 2)
 _EIGHT: Final = ir.VectorType(_WORD, 8)
 _BYTES: Final = 64
 _PAIRS: Final = range(0, _BYTES, 16)
+# What one instruction multiplies: taking pairs out of a wider register costs more than a load.
+_PART: Final = _EIGHT if _WIDE else _PAIR
+_PARTS: Final = range(0, _BYTES, 8 * _PART.count)
 
 _TYPERS: Final[dict[int, Any]] = {
     1: lambda make: lambda typing, a: make(),
@@ -89,22 +92,16 @@ def _clmul(builder, a, b, half):
     return builder.call(function, [a, b, ir.Constant(_BYTE, 0x11 * half)])
 
 
-def _clmul_eight(builder, a, b, half):
-    if _WIDE:
-        return _clmul(builder, a, b, half)
-    pairs = []
-    for k in range(0, 8, 2):
-        x, y = (_shuffle(builder, value, value, [k, k + 1]) for value in (a, b))
-        pairs.append(_clmul(builder, x, y, half))
-    fours = [_shuffle(builder, pairs[k], pairs[k + 1], list(range(4))) for k in (0, 2)]
-    return _shuffle(builder, fours[0], fours[1], list(range(8)))
-
-
 def _product(builder, a, b):
-    """Eight products in GF(2^64); the reduction is by shifts."""
-    even, odd = (_clmul_eight(builder, a, b, half) for half in (0, 1))
-    low = _shuffle(builder, even, odd, [0, 8, 2, 10, 4, 12, 6, 14])
-    high = _shuffle(builder, even, odd, [1, 9, 3, 11, 5, 13, 7, 15])
+    """Products in GF(2^64), word by word; the reduction is by shifts."""
+    count = a.type.count
+    even, odd = (_clmul(builder, a, b, half) for half in (0, 1))
+    low = _shuffle(
+        builder, even, odd, [k + side for k in range(0, count, 2) for side in (0, count)]
+    )
+    high = _shuffle(
+        builder, even, odd, [k + 1 + side for k in range(0, count, 2) for side in (0, count)]
+    )
     high = _xor(builder, high, *(_shift(builder, high, -by) for by in (63, 61, 60)))
     return _xor(builder, low, high, *(_shift(builder, high, by) for by in (1, 3, 4)))
 
@@ -118,15 +115,18 @@ def _pairs_dot(builder, total, pairs):
 @_operation
 def multiply(builder, out, a, b):
     """out[8] = a[8] * b[8]."""
-    _store(builder, _product(builder, _load(builder, a), _load(builder, b)), out)
+    for k in _PARTS:
+        x, y = (_load(builder, v, k, _PART) for v in (a, b))
+        _store(builder, _product(builder, x, y), out, k)
 
 
 @_operation
 def fold(builder, low, high, factors):
     """low[8] += factors[8] * (low[8] + high[8])."""
-    a, b = _load(builder, low), _load(builder, high)
-    change = _product(builder, _xor(builder, a, b), _load(builder, factors))
-    _store(builder, _xor(builder, a, change), low)
+    for k in _PARTS:
+        a, b, factor = (_load(builder, v, k, _PART) for v in (low, high, factors))
+        change = _product(builder, _xor(builder, a, b), factor)
+        _store(builder, _xor(builder, a, change), low, k)
 
 
 @_operation
