@@ -70,7 +70,7 @@ CASES = {
     "malicious": Case(32, 10_000, "malicious", tls=True, block_words=80),
     "malicious_large": Case(32, 100_000, "malicious", tls=True, reps=3),
     "many_contributors": Case(4096, 1_024, block_words=8, reps=3),
-    "memory_mb": Case(32, 1_000_000, "malicious", tls=True, reps=1),
+    "memory_mb": Case(32, 1_000_000, "malicious", tls=True, reps=1, block_words=64),
 }
 IDS = ("semi_honest", "tls", "first_pass", "ands_per_cell", "many_contributors", "memory_mb",
        "malicious", "malicious_bytes", "malicious_large")  # fmt: skip
