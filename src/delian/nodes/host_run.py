@@ -1,6 +1,5 @@
 """One run: links up, keys agreed, circuits evaluated, and only what the rules allow opened."""
 
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,7 +85,6 @@ def run_round(job: Job) -> SafeTable:
         job.settings.lanes,
         float(job.settings.connect_seconds),
         stall_s=float(job.settings.stall_seconds),
-        listener=_listener(addresses[job.code]) if rank < len(hosts) - 1 else None,
     )
     run: Run | None = None
     try:
@@ -136,10 +134,6 @@ def _kernels() -> Kernels:
 def _block_words(cells: int) -> int:
     words = max(8, min(cells // 64, BLOCK_WORDS_MOST))
     return words - words % 8
-
-
-def _listener(address: tuple[str, int]) -> socket.socket:
-    return socket.create_server(address, backlog=16)
 
 
 def _raw(digest: Digest) -> bytes:
