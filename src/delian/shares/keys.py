@@ -149,7 +149,7 @@ class RunKeys:
 
 
 def run_context(terms_digest: bytes, netlist_digest: bytes, manifest_list_digest: bytes) -> bytes:
-    """What the three hosts must agree on before any figure moves, as one unambiguous byte string."""
+    """What the hosts must agree on before any figure moves, as one unambiguous string."""
     return _packed(VERSION, terms_digest, netlist_digest, manifest_list_digest)
 
 

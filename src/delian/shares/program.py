@@ -44,7 +44,8 @@ SLOTS_PER_BLOCK: Final = 64
 class Round:
     """One round of messages: rows ``start..stop``.
 
-    Its gates fill ``n_gates`` registers from ``first_register``. The last round of a program may have no gate; it then sends nothing.
+    Its gates fill ``n_gates`` registers from ``first_register``. The last round of a program
+    may have no gate; it then sends nothing.
     """
 
     start: int
