@@ -242,6 +242,15 @@ class Store:
             if not self._ask(select(_OUTBOX.c.seq).where(_OUTBOX.c.digest == name)):
                 self._run(insert(_OUTBOX).values(digest=name, sent=0))
 
+    def outbox(self) -> tuple[Stored, ...]:
+        """Everything that was ever queued, sent or not, oldest first."""
+        rows = self._ask(
+            select(_DOCUMENTS)
+            .join(_OUTBOX, _OUTBOX.c.digest == _DOCUMENTS.c.digest)
+            .order_by(_OUTBOX.c.seq)
+        )
+        return tuple(Stored(*row) for row in rows)
+
     def unsent(self) -> tuple[Stored, ...]:
         """What still has to be sent, oldest first."""
         rows = self._ask(

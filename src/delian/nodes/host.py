@@ -27,13 +27,14 @@ from delian.crypto.chunked import MemorySource
 from delian.crypto.dsse import Envelope
 from delian.crypto.seal import SealPrivate
 from delian.nodes.desk import Desk, KeyMissingError, kind_of
+from delian.nodes.host_parts import HandedParts, Parts
 from delian.nodes.host_run import Job, run_round, warm
 from delian.nodes.pins import certificate_pem
-from delian.nodes.pump import Pump
+from delian.nodes.pump import Pump, run_on_files
 from delian.nodes.round_view import TABLE, RoundView, round_of
 from delian.protect.history import History
 from delian.protect.record import OpeningRecord
-from delian.terms.encode import Digest, canonical, parse
+from delian.terms.encode import Digest, canonical, digest, parse
 from delian.terms.errors import DelianError, RefusedError, TamperedError, UnavailableError
 from delian.terms.round_terms import RoundTerms
 from delian.terms.table import Table, check_derivation
@@ -60,21 +61,30 @@ class Host:
 
     desk: Desk
     clock: Clock
-    office: OfficeClient
+    office: Parts
     views: dict[str, RoundView] = field(default_factory=dict)
     manifests: dict[str, dict[str, Manifest]] = field(default_factory=dict)
     receipted: dict[str, dict[str, Known]] = field(default_factory=dict)
     disputed: dict[str, set[str]] = field(default_factory=dict)
-    tried_at: float = 0.0
+    seen: set[Digest] = field(default_factory=set, repr=False)
+    seen_seq: int = 0
 
     @classmethod
     def open(cls, home: Path, clock: Clock | None = None) -> "Host":
         """The node in *home*, rebuilt from its papers; *clock* instead of that in its settings."""
         desk = Desk.open(home)
-        host = cls(desk, clock or desk.settings.clock(), office_client(desk))
-        for paper in desk.store.documents():
-            host._see_again(paper)
+        office = office_client(desk) if desk.settings.office else None
+        host = cls(desk, clock or desk.settings.clock(), HandedParts(desk, office))
+        host.catch_up()
         return host
+
+    def catch_up(self) -> None:
+        """See papers that came by another road: a courier's command writes to the same store."""
+        for paper in self.desk.store.documents(after=self.seen_seq):
+            self.seen_seq = paper.seq
+            if paper.digest not in self.seen:
+                self._see_again(paper)
+                self.seen.add(paper.digest)
 
     # --- papers -----------------------------------------------------------------------------
 
@@ -91,6 +101,7 @@ class Host:
             return
         self._see(round_id, envelope)
         self.desk.file(kind, round_id, self.desk.first_signer(envelope), data)
+        self.seen.add(digest(data))
 
     def _see(self, round_id: str, envelope: Envelope) -> None:
         view = self.views.get(round_id) or RoundView(self.desk, round_id)
@@ -161,6 +172,7 @@ class Host:
 
     def act(self) -> None:
         """Run what is closed, sign what derives from what we opened, erase what must go."""
+        self.catch_up()
         now_utc = self.clock.now_utc()
         for view in list(self.views.values()):
             view.look(now_utc)
@@ -370,4 +382,7 @@ def run_host(home: Path, warm_with: RoundTerms | None = None) -> None:
         warm(warm_with)
     LOG.info("host %s ready", host.desk.code)
     host.desk.say_ready()
-    Pump(host, host.desk.store, host.office, host.desk.settings, host.clock).run()
+    if not host.desk.settings.office:
+        run_on_files(host, host.desk.settings)
+    client = office_client(host.desk)
+    Pump(host, host.desk.store, client, host.desk.settings, host.clock).run()

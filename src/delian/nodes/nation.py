@@ -41,7 +41,7 @@ from delian.nodes.nation_checks import (
     terms_checks,
 )
 from delian.nodes.pins import certificate_pem
-from delian.nodes.pump import Pump
+from delian.nodes.pump import Pump, run_on_files
 from delian.nodes.release_view import STATEMENT, ReleaseView
 from delian.nodes.round_view import TERMS, round_of
 from delian.terms.encode import Digest, digest
@@ -402,6 +402,8 @@ def run_nation(home: Path) -> None:
     nation = Nation.open(home)
     LOG.info("agent of %s ready in %.0f ms", nation.desk.code, (time.monotonic() - started) * 1000)
     nation.desk.say_ready()
+    if not nation.desk.settings.office:
+        run_on_files(nation, nation.desk.settings)
     Pump(
         nation, nation.desk.store, office_client(nation.desk), nation.desk.settings, nation.clock
     ).run()

@@ -6,7 +6,7 @@ it act. A paper that is refused for good is not sent again; an office that is aw
 
 import logging
 import time
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from delian.adapters.clock import Clock
 from delian.adapters.http_client import OfficeClient
@@ -41,6 +41,16 @@ def set_up_log(level: int = logging.INFO) -> None:
     logging.basicConfig(
         level=level, format="%(asctime)s %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
     )
+
+
+def run_on_files(node: Node, settings: Settings) -> NoReturn:
+    """Let a node act until the process ends; couriers bring its papers and take them away."""
+    while True:
+        try:
+            node.act()
+        except DelianError as error:
+            LOG.warning("not done: %s", error.message)
+        time.sleep(settings.poll_seconds)
 
 
 class Pump:

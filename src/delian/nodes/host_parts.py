@@ -1,0 +1,62 @@
+"""Sealed parts of contributions: from the secretariat's door, or from files that were handed in."""
+
+from typing import Protocol
+
+from delian.contribute.contribution import MAGIC, read_contribution
+from delian.crypto.chunked import MemorySource
+from delian.nodes.desk import Desk
+from delian.terms.errors import NotYetError
+
+
+class Parts(Protocol):
+    """Where a host fetches its sealed part of a contribution."""
+
+    def blob(self, name: str) -> bytes:
+        """The part of ``contribution/<manifest digest>``."""
+        ...
+
+
+class PartAwayError(NotYetError):
+    """The sealed part of a contribution has not arrived."""
+
+    code = "part-away"
+
+
+class HandedParts:
+    """Parts that came as files, and those of the secretariat where it has a door.
+
+    Args:
+        desk: Keeps the files.
+        office: The secretariat's door, or None for a host that gets files only.
+    """
+
+    def __init__(self, desk: Desk, office: Parts | None) -> None:
+        self._desk, self._office = desk, office
+
+    def keep(self, data: bytes) -> None:
+        """Keep a part that was handed in; it is judged when its manifest comes.
+
+        Raises:
+            InputError: not a contribution.
+        """
+        manifest = read_contribution(MemorySource(data)).manifest
+        blob = self._desk.blobs.put(data)
+        self._desk.store.remember(f"handed/{manifest.digest}", blob.encode())
+
+    def blob(self, name: str) -> bytes:
+        """The part of ``contribution/<manifest digest>``.
+
+        Raises:
+            PartAwayError: nobody has handed it in.
+        """
+        handed = self._desk.store.note(f"handed/{name.partition('/')[2]}")
+        if handed is not None and self._desk.blobs.has(handed.decode()):
+            return self._desk.blobs.get(handed.decode())
+        if self._office is None:
+            raise PartAwayError("the sealed part of this sheet has not arrived")
+        return self._office.blob(name)
+
+
+def is_part(data: bytes) -> bool:
+    """Is this file a contribution, or a host's part of one?"""
+    return data.startswith(MAGIC)
