@@ -49,7 +49,7 @@ def test_every_error_leaves_with_a_documented_exit_code(tree: list[type[DelianEr
 def test_every_error_is_documented(tree: list[type[DelianError]]) -> None:
     text = DOC.read_text(encoding="utf-8")
     missing = sorted(line(kind) for kind in tree if line(kind) not in text)
-    assert not missing, "docs/errors.md lacks:\n" + "\n".join(missing)
+    assert not missing, "run docs/refresh.py; docs/errors.md lacks:\n" + "\n".join(missing)
 
 
 def test_no_documented_error_is_gone(tree: list[type[DelianError]]) -> None:

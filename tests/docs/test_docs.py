@@ -41,7 +41,8 @@ def test_every_page_is_reached_from_the_index() -> None:
         for target in LINK.findall(page.read_text(encoding="utf-8")):
             if "://" not in target and not target.startswith("#"):
                 waiting.append(page.parent / target.partition("#")[0])
-    assert not [name(page) for page in PAGES if page.resolve() not in seen]
+    lost = [name(page) for page in PAGES if page.resolve() not in seen]
+    assert not lost, "run docs/refresh.py"
 
 
 def commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -5,7 +5,7 @@ import click
 from delian.cli import checkout, output
 from delian.terms.errors import RefusedError
 
-PYTHON_CODE = ("src", "tests", "bench", ".ci", "start")
+PYTHON_CODE = ("src", "tests", "bench", "docs", ".ci", "start")
 STEPS = (
     ("ruff", ("-m", "ruff", "check", "--quiet", *PYTHON_CODE)),
     ("mypy", ("-m", "mypy", "src/delian", "start")),
