@@ -295,6 +295,7 @@ def test_the_schema_is_run_only_where_the_user_has_it():
         XS % b'<xs:redefine schemaLocation="other.xsd"/>',
         XS % b'<xs:import namespace="urn:x" schemaLocation="http://127.0.0.1:9/x.xsd"/>',
         b" " * (1024 * 1024 + 1),
+        b"<!DOCTYPE schema>" + OWN_SCHEMA.read_bytes().partition(b"?>")[2],
     ],
 )
 def test_a_schema_that_cannot_be_used_is_refused(schema):

@@ -100,6 +100,7 @@ def test_a_later_edition_may_not_change_the_meaning_of_written_labels():
         ("oid", "2.25.01"),
         ("oid", "2"),
         ("tags", {}),
+        ("tags", {**bundled_policy().tags, "only": Tag("Context", "1.2.3")}),
         ("levels", ()),
         ("levels", (Level("A", 0, Phrase("A", "A")),)),
         ("levels", (Level("A", 1, Phrase("A", "A")), Level("B", 1, Phrase("B", "B")))),

@@ -49,6 +49,7 @@ def test_refused(data):
 
 def test_the_bounds_themselves_and_plain_references_pass():
     assert parse_xml(b"<a>" * MAX_XML_DEPTH + b"</a>" * MAX_XML_DEPTH).tag == "a"
+    assert parse_xml(b"<a>" + b" " * (MAX_XML_BYTES - 7) + b"</a>").tag == "a"
     assert len(parse_xml(b"<a>" + b"<b/>" * (MAX_XML_ELEMENTS - 1) + b"</a>")) == 511
     assert parse_xml(b"\xef\xbb\xbf<?xml version='1.0' encoding='utf-8'?>\n<a/>").tag == "a"
     assert parse_xml(b"<a>&amp;&#x41;&lt;</a>").text == "&A<"
