@@ -1,4 +1,4 @@
-"""One forest on shares: figures climb from the leaves, then flags choose the plan."""
+"""One forest on shares: figures climb from the leaves, the rule judges all, flags choose."""
 
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -13,7 +13,7 @@ from delian.aggregate.held import HeldSheets, Shared, side_by_side, stacked
 from delian.aggregate.lanes import MISSING, Lanes
 from delian.aggregate.netlist import RoundCircuits
 from delian.shares.program import Program
-from delian.shares.words import CELLS_PER_WORD
+from delian.shares.words import CELLS_PER_WORD, words_for
 from delian.terms.tree import Forest
 
 Evaluate = Callable[[Program, Shared, str], dict[str, Shared]]
@@ -31,13 +31,15 @@ class _Level:
         self.passes: list[Shared] = []
         self.fails: list[Shared] = []
 
-    def append(self, places: Lanes, outcome: dict[str, Shared]) -> None:
-        """Put the outcome of one batch behind those before it."""
+    def append(self, places: Lanes, outcome: dict[str, Shared], first: int) -> int:
+        """Put the outcome of one batch behind those before it; its lanes begin at word *first*."""
+        stop = first + words_for(len(places))
         self.lane_of[places] = self.words * CELLS_PER_WORD + np.arange(len(places))
-        self.words += outcome["total"].own.shape[1]
-        self.totals.append(outcome["total"])
-        self.passes.append(outcome["pass"])
-        self.fails.append(outcome["fail"])
+        self.words += stop - first
+        self.totals.append(outcome["total"].words(first, stop))
+        self.passes.append(outcome["pass"].words(first, stop))
+        self.fails.append(outcome["fail"].words(first, stop))
+        return stop
 
 
 class ForestRun:
@@ -73,15 +75,13 @@ class ForestRun:
     def climb(self, batch: Batch, keep_at_most: int) -> int:
         """Evaluate one batch; keep its sums if they fit. Returns the bytes kept."""
         name = f"{self._name} batch {batch.number}"
-        figures = self._sheets.places(self._cells[batch.places[0]])
-        leaf = self._evaluate(self._circuits.leaf, figures, f"{name} level 0")
-        self._levels[0].append(batch.places[0], leaf)
-        sums = []
-        for level, places in enumerate(batch.places[1:], 1):
-            outcome = self._merge(level, figures, batch.children[level - 1], name)
-            figures = outcome["sums"]
-            sums.append(figures)
-            self._levels[level].append(places, outcome)
+        leaves, sums = self._sums(batch, name)
+        n, width = self._circuits.nations, self._circuits.widths[-1]
+        every = side_by_side([figures.widened(n, width) for figures in (leaves, *sums)])
+        outcome = self._evaluate(self._circuits.rule, every, f"{name} rule")
+        word = 0
+        for level, places in enumerate(batch.places):
+            word = self._levels[level].append(places, outcome, word)
         size = sum(2 * s.own.nbytes for s in sums)
         if size > keep_at_most:
             return 0
@@ -114,13 +114,11 @@ class ForestRun:
         return self._chosen
 
     def totals(self, spots: Sequence[Spot]) -> Shared:
-        """The totals of some nodes, on as many planes as the top level has."""
-        parts = [side_by_side(level.totals) for level in self._levels if level.totals]
-        planes = max((p.own.shape[0] for p in parts), default=1)
+        """The totals of some nodes."""
         if not spots:
-            return Shared.empty(planes)
-        wide = side_by_side([p.widened(1, planes) for p in parts])
-        return wide.gather(self._lanes(spots))
+            return Shared.empty(1)
+        every = side_by_side([total for level in self._levels for total in level.totals])
+        return every.gather(self._lanes(spots))
 
     def bands(self, spots: Sequence[Spot], batch_leaves: int) -> Shared:
         """The band index of chosen nodes, batch by batch; lanes in the order of *spots*."""
@@ -150,28 +148,33 @@ class ForestRun:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a forest on shares is never pickled")
 
-    def _merge(
-        self, level: int, figures: Shared, children: Lanes, name: str
-    ) -> dict[str, Shared]:
-        """Add children up, in steps where a node has many, and apply the rule to the sums."""
+    def _sums(self, batch: Batch, name: str) -> tuple[Shared, list[Shared]]:
+        """Each nation's figures of the leaves, and of the nodes of each level above them."""
+        leaves = self._sheets.places(self._cells[batch.places[0]])
+        sums: list[Shared] = []
+        for level, children in enumerate(batch.children, 1):
+            below = sums[-1] if sums else leaves
+            sums.append(self._merge(level, below, children, f"{name} level {level}"))
+        return leaves, sums
+
+    def _merge(self, level: int, figures: Shared, children: Lanes, name: str) -> Shared:
+        """Add children up, in steps where a node has many."""
         programs = self._circuits.climb[level - 1]
-        outcome: dict[str, Shared] = {}
         for number, program in enumerate(programs, 1):
             fan = program.n_inputs // figures.own.shape[0]
             here = children
             if number < len(programs):
                 here, children = regroup(children, fan)
             inputs = figures.gather_children(here, fan)
-            outcome = self._evaluate(program, inputs, f"{name} level {level} step {number}")
-            figures = outcome["sums"]
-        return outcome
+            figures = self._evaluate(program, inputs, f"{name} step {number}")["sums"]
+        return figures
 
     def _figures(self, batch: Batch, picked: Sequence[Sequence[int]]) -> list[Shared]:
         """Each nation's figures of the picked nodes of one batch, level by level, all as wide."""
         n, width = self._circuits.nations, self._circuits.band_width
         sums = self._kept.get(batch.number)
         if sums is None and any(picked[1:]):
-            sums = self._climb_again(batch)
+            _, sums = self._sums(batch, f"{self._name} again {batch.number}")
         found = []
         for level, lanes in enumerate(picked):
             if lanes:
@@ -182,15 +185,6 @@ class ForestRun:
                     figures = (sums or [])[level - 1].gather(which)
                 found.append(figures.widened(n, width))
         return found
-
-    def _climb_again(self, batch: Batch) -> list[Shared]:
-        figures = self._sheets.places(self._cells[batch.places[0]])
-        sums = []
-        for level in range(1, len(batch.places)):
-            name = f"{self._name} again {batch.number}"
-            figures = self._merge(level, figures, batch.children[level - 1], name)["sums"]
-            sums.append(figures)
-        return sums
 
     def _band(self, figures: Shared, block: str) -> Shared:
         if self._circuits.band is None:

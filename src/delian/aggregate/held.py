@@ -47,6 +47,10 @@ class Shared(NamedTuple):
         """Some of the planes."""
         return Shared(self.own[which], self.nxt[which])
 
+    def words(self, first: int, stop: int) -> "Shared":
+        """The lanes of some whole words."""
+        return Shared(self.own[:, first:stop], self.nxt[:, first:stop])
+
     def gather(self, lanes: Lanes) -> "Shared":
         """Lanes picked and reordered; ``MISSING`` gives a share of zero."""
         return self.gather_slots([lanes])

@@ -46,9 +46,8 @@ class RoundCircuits:
     Args:
         nations: Present nations.
         widths: Bits of a nation's figure, level by level.
-        leaf: Rule for single cells.
-        climb: For each level above the leaves the steps that add children up; the last one of
-            each level also applies the rule.
+        climb: For each level above the leaves the steps that add children up.
+        rule: Total and verdict, at the width of the top level, for the nodes of all levels.
         up: Plan, from the leaves up, for each level above them.
         choice: Plan, all nodes at once: is a node chosen, given itself and those above it?
         band: Band index; None without bands.
@@ -59,8 +58,8 @@ class RoundCircuits:
 
     nations: int
     widths: tuple[int, ...]
-    leaf: Program
     climb: tuple[tuple[Program, ...], ...]
+    rule: Program
     up: tuple[Program, ...]
     choice: Program
     band: Program | None
@@ -115,28 +114,26 @@ def _build(
     for fanout in fanouts:
         programs = []
         bits = widths[-1]
-        steps = merge_steps(fanout)
-        for number, step in enumerate(steps, 1):
-            last = test if number == len(steps) else None
-            programs.append(circuits.merge(n, bits, step, last, _STYLE))
+        for step in merge_steps(fanout):
+            programs.append(circuits.merge(n, bits, step, None, _STYLE))
             bits += (step - 1).bit_length()
         climb.append(tuple(programs))
         widths.append(bits)
     up = tuple(circuits.plan_up(fanout) for fanout in fanouts)
     choice = _choice(len(fanouts) + 1)
-    leaf = circuits.rule(n, width, test, _STYLE)
+    whole = circuits.rule(n, widths[-1], test, _STYLE)
     change = _change_circuits(n, width, test, change_cells) if change_cells else None
     band_width = max(widths[-1], change.width if change else 0)
     bands = rule.count_bands
     band = circuits.band(n, band_width, bands, _STYLE) if bands else None
-    programs_in_order = [leaf, *(p for steps in climb for p in steps), *up, choice]
+    programs_in_order = [*(p for steps in climb for p in steps), whole, *up, choice]
     programs_in_order += [band] if band else []
     programs_in_order += [change.add, change.reopen, change.retest] if change else []
     return RoundCircuits(
         n,
         tuple(widths),
-        leaf,
         tuple(climb),
+        whole,
         up,
         choice,
         band,
