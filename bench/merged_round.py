@@ -47,7 +47,7 @@ IDS = ("merged_round",)
 NATIONS = tuple(f"N{i:02d}" for i in range(32))
 YEARS = tuple(range(2027, 2037))
 ITEMS, FAMILY, WIDTH = 1_000, 8, 40
-LANES, BLOCK_WORDS, REPS = 2, 80, 4
+LANES, BLOCK_WORDS, REPS = 2, 112, 4
 RULE = Rule(p_percent=10, count_bands=(3, 8, 16))
 
 
