@@ -7,7 +7,7 @@ test decides who acts when. The clock is moved by the test alone.
 import json
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from delian.adapters.http_client import FeedItem
@@ -23,8 +23,6 @@ from delian.release.verify import verify
 from delian.terms.encode import parse
 from delian.terms.table import Table
 
-START = datetime(2026, 9, 1, 12, tzinfo=UTC)
-
 
 class World:
     """Nations, hosts and the secretariat of one small alliance.
@@ -37,6 +35,7 @@ class World:
 
     def __init__(self, folder, *, nations=6, cells=30, seed=1):
         self.stage = demo_setup.set_stage(folder, seed=seed, nations=nations, cells=cells)
+        self.start = self.stage.clock.now_utc().replace(microsecond=0)
         self.offset = timedelta(0)
         self.office = Secretariat.open(self.stage.home(OFFICE), self)
         self.pumps = {}
@@ -45,7 +44,7 @@ class World:
 
     # a clock port
     def now_utc(self):
-        return START + self.offset
+        return self.start + self.offset
 
     def real_seconds(self, span):
         return span.total_seconds()

@@ -18,13 +18,14 @@ from delian.adapters.http_client import OfficeClient
 from delian.adapters.store import Stored
 from delian.approve.agent import Check, may_countersign, may_stand_in
 from delian.approve.decision import AwaitingSignatures, Extended, Pending
-from delian.approve.mandate import Mandate, StandInYes
+from delian.approve.mandate import YES_KIND, Mandate, StandInYes
 from delian.approve.proposal import Proposal
 from delian.contribute.absence import KIND as ABSENCE
 from delian.contribute.absence import Absence
 from delian.contribute.arrival import Known
 from delian.contribute.check import CheckedSheet, check
 from delian.contribute.closing import KIND as CLOSING
+from delian.contribute.closing import ClosingList
 from delian.contribute.closing_rules import check_as_agent, countersign
 from delian.contribute.receipt import KIND as RECEIPT
 from delian.contribute.receipt import Receipt, Standing, check_receipt
@@ -240,8 +241,16 @@ class Nation:
         """Our mandate runs: tell the stand-in that these bytes passed our own checks."""
         if mandate is None or not all(c.passed for c in checks):
             return
-        yes = StandInYes(view.round_id, proposal.subject, mandate.id, self.desk.code)
-        self.desk.issue("stand-in-yes", view.round_id, yes.signed(self.desk.key("agent")).to_wire())
+        self._issue_yes(view, proposal.subject, mandate)
+
+    def _issue_yes(self, view: ReleaseView, subject: Digest, mandate: Mandate) -> None:
+        done = f"said-yes/{subject}"
+        if self.desk.store.note(done) is None:
+            yes = StandInYes(view.round_id, subject, mandate.id, self.desk.code)
+            signed = yes.signed(self.desk.key("agent"))
+            with self.desk.store.step():
+                self.desk.issue(YES_KIND, view.round_id, signed.to_wire())
+                self.desk.store.remember(done, b"1")
 
     def _stand_in(self, view: ReleaseView, proposal: Proposal, kind: str) -> None:
         """Sign for a nation that gave us a mandate, once it has said yes to these bytes."""
@@ -365,24 +374,51 @@ class Nation:
     def _countersign_list(self, view: ReleaseView) -> None:
         """Countersign the one closing list of the round that holds our latest sheet."""
         for name in view.closings:
-            done = f"list/{view.round_id}"
-            if self.desk.store.note(done) is not None:
-                continue
             envelope = self.desk.gathered(name)
             if envelope is None or view.agreed is None:
+                continue
+            self._stand_in_list(view, view.closings[name])
+            done = f"list/{view.round_id}"
+            if self.desk.store.note(done) is not None:
                 continue
             listed = check_as_agent(
                 envelope, view.agreed, self.desk.code, self.sent(view.round_id), self._lists()
             )
-            signed = countersign(listed, f"{self.desk.code}/agent", self.desk.key("agent"))
             with self.desk.store.step():
                 self.desk.store.remember(done, listed.digest.encode())
+                mandate = _listed_mandate(view, listed, self.desk.code)
+                if mandate is not None:
+                    self._issue_yes(view, listed.digest, mandate)
+                    continue
+                signed = countersign(listed, f"{self.desk.code}/agent", self.desk.key("agent"))
                 self.desk.gather(signed)
-                self.desk.issue("closing", view.round_id, signed.to_wire())
+                self.desk.issue(CLOSING, view.round_id, signed.to_wire())
+
+    def _stand_in_list(self, view: ReleaseView, listed: ClosingList) -> None:
+        """Countersign for a nation that gave us a mandate, once its own node has said yes."""
+        for yes in list(view.yeses.values()):
+            mandate = view.mandates.get(yes.mandate)
+            done = f"signed-for/{yes.holder}/{listed.digest}"
+            if mandate is None or self.desk.store.note(done) is not None:
+                continue
+            wanted = (mandate.stand_in, mandate.holder, yes.subject)
+            if wanted != (self.desk.code, yes.holder, listed.digest):
+                continue
+            if _listed_mandate(view, listed, yes.holder) == mandate:
+                signed = countersign(listed, mandate.keyid, self.desk.stand_in_key(mandate))
+                with self.desk.store.step():
+                    self.desk.issue(CLOSING, view.round_id, signed.to_wire())
+                    self.desk.store.remember(done, b"1")
 
     def _lists(self) -> dict[str, Digest]:
         notes = self.desk.store.notes("list/")
         return {name.removeprefix("list/"): value.decode() for name, value in notes.items()}
+
+
+def _listed_mandate(view: ReleaseView, listed: ClosingList, holder: str) -> Mandate | None:
+    """The mandate of *holder* that a closing list names."""
+    found = [m for m in view.mandates.values() if m.id in listed.mandates and m.holder == holder]
+    return found[0] if found else None
 
 
 def office_client(desk: Desk, purpose: str = "agent") -> OfficeClient:

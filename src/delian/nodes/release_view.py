@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from delian.crypto.dsse import Envelope
-from delian.nodes.round_view import OtherRoundError, RoundView
+from delian.nodes.round_view import OtherRoundError, RoundView, signed_by
 from delian.release.statement import Statement, read_statement
 from delian.terms.encode import Digest, digest
 
@@ -22,9 +22,9 @@ class ReleaseView(RoundView):
 
     def _take_statement(self, envelope: Envelope) -> None:
         terms = self.known_terms()
-        self._signed_by(envelope, f"{terms.chair}/sign")
+        signed_by(envelope, f"{terms.chair}/sign", self.membership)
         statement = read_statement(envelope.payload)
         if statement.round_id != self.round_id or statement.terms_digest != terms.digest:
             raise OtherRoundError("the statement belongs to another round")
         self.statements[digest(envelope.payload)] = statement
-        self.desk.gather(envelope)
+        self.desk.gather(envelope, extra=self.stand_in_keys())

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from delian.approve.consent import Consents, count_consents
 from delian.approve.decision import Agreed, Decision, decide
 from delian.approve.mandate import MANDATE_KIND, YES_KIND, Mandate, StandInYes, running
+from delian.approve.membership import Membership
 from delian.approve.proposal import KIND as PROPOSAL
 from delian.approve.proposal import Proposal
 from delian.approve.voices import KINDS as VOICES
@@ -84,6 +85,12 @@ class RoundView:
             raise NoTermsError(f"the terms of round '{self.round_id}' have not arrived")
         return self.terms
 
+    @property
+    def membership(self) -> Membership:
+        """The roster that the terms name; the newest one as long as there are no terms."""
+        named = None if self.terms is None else self.desk.membership_of(self.terms.roster_digest)
+        return named or self.desk.membership
+
     # --- taking papers in -----------------------------------------------------------------
 
     def take(self, envelope: Envelope, now_utc: datetime) -> None:
@@ -110,7 +117,7 @@ class RoundView:
         for proposal in self.proposals_on(TERMS):
             decision = self.decision(proposal, now_utc)
             if isinstance(decision, Agreed):
-                self.agreed = agreed_terms(self.terms, self.desk.membership.roster, decision)
+                self.agreed = agreed_terms(self.terms, self.membership.roster, decision)
 
     def known_agreed(self) -> AgreedTerms:
         """The terms with every nation's consent.
@@ -136,15 +143,15 @@ class RoundView:
 
     def _take_terms(self, envelope: Envelope) -> None:
         terms = RoundTerms.from_plain(parse(envelope.payload))
-        roster = self.desk.membership.roster
-        if terms.roster_digest != roster.digest or terms.roster_version != roster.version:
+        membership = self.desk.membership_of(terms.roster_digest)
+        if membership is None or terms.roster_version != membership.roster.version:
             raise OtherRoundError(
                 "the terms are read with another roster than this node holds",
                 hint="exchange rosters first",
             )
         if self.terms is not None and self.terms.digest != terms.digest:
             raise OtherRoundError("this round has other terms already; new terms need a new round")
-        self._signed_by(envelope, f"{terms.chair}/sign")
+        signed_by(envelope, f"{terms.chair}/sign", membership)
         self.terms = terms
         self.desk.gather(envelope)
 
@@ -174,7 +181,7 @@ class RoundView:
     def _take_closing(self, envelope: Envelope) -> None:
         agreed = self.known_agreed()
         self.closings[digest(envelope.payload)] = check_list(envelope, agreed)
-        self.desk.gather(envelope)
+        self.desk.gather(envelope, extra=self.stand_in_keys())
 
     def _take_table(self, envelope: Envelope) -> None:
         terms = self.known_terms()
@@ -269,19 +276,30 @@ class RoundView:
         releases = self.proposals_on("release")
         return running(releases[-1], self.mandates.values()) if releases else {}
 
+    def stand_in_keys(self) -> dict[str, PublicKey]:
+        """Keys of all mandates of this round; which of them count is decided when counting."""
+        return {m.keyid: m.key for m in self.mandates.values()}
+
     def _must_consent(self) -> tuple[str, ...]:
         return tuple(sorted(self.known_terms().nations))
 
     def _resolve(self, keyid: str) -> PublicKey | None:
-        return self.desk.membership.resolve(keyid)
+        return self.membership.resolve(keyid)
 
-    def _signed_by(self, envelope: Envelope, keyid: str) -> None:
-        public = self._resolve(keyid)
-        if public is None:
-            raise UnsignedPaperError(f"the roster holds no key {keyid}")
-        if all(s.keyid != keyid for s in envelope.signatures):
-            raise UnsignedPaperError(f"the paper does not carry the signature of {keyid}")
-        verify(envelope, keyid, public, envelope.payload_type)
+
+def signed_by(envelope: Envelope, keyid: str, membership: Membership) -> None:
+    """Return if *keyid* of this roster has signed the paper.
+
+    Raises:
+        UnsignedPaperError: it has not.
+        TamperedError: its signature does not hold.
+    """
+    public = membership.resolve(keyid)
+    if public is None:
+        raise UnsignedPaperError(f"the roster holds no key {keyid}")
+    if all(s.keyid != keyid for s in envelope.signatures):
+        raise UnsignedPaperError(f"the paper does not carry the signature of {keyid}")
+    verify(envelope, keyid, public, envelope.payload_type)
 
 
 def round_of(envelope: Envelope) -> str:

@@ -267,9 +267,8 @@ class Secretariat:
         LOG.info("signature of %s under %s %s", who, kind, name[:23])
 
     def _gather_from(self, round_id: str, envelope: Envelope) -> None:
-        """Keep signatures of the roster, and of stand-ins whose mandate runs."""
-        mandates = self.views[round_id].running_mandates() if round_id in self.views else {}
-        keys = {m.keyid: m.key for m in mandates.values()}
+        """Keep signatures of the roster, and of stand-ins with a mandate for this round."""
+        keys = self.views[round_id].stand_in_keys() if round_id in self.views else {}
         self.desk.gather(envelope, extra=keys)
 
     def _take_contribution(self, data: bytes, sender: str) -> Digest:
