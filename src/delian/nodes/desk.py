@@ -6,6 +6,7 @@ with all signatures that came so far.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from delian.adapters.files import Blobs, read_bytes, write_bytes
@@ -62,6 +63,7 @@ class Desk:
         membership: The newest roster that was checked from the pinned one on.
         keys: Purpose to private key.
         seal: The key that opens sealed shares; hosts only.
+        earlier: The rosters before, oldest first: a round is read with the one in its terms.
     """
 
     home: Path
@@ -71,7 +73,10 @@ class Desk:
     membership: Membership
     keys: Mapping[str, PrivateKey] = field(repr=False)
     seal: SealPrivate | None = field(default=None, repr=False)
+    earlier: tuple[Membership, ...] = ()
     _ledger: tuple[Ledger | None, int] = field(default=(None, 0), repr=False)
+    _papers: dict[Digest, Envelope] = field(default_factory=dict, repr=False)
+    _papers_at: int = 0
 
     @classmethod
     def open(cls, home: Path, environ: Mapping[str, str] | None = None) -> "Desk":
@@ -82,7 +87,8 @@ class Desk:
         """
         settings = load(home, environ=environ)
         store = Store(settings.database or home / "state.db")
-        membership = _membership(home, settings.roster_digest)
+        memberships = known_memberships(home, settings.roster_digest)
+        membership = memberships[-1]
         party = membership.roster.party(settings.code)
         keys: dict[str, PrivateKey] = {}
         for purpose in PURPOSES[party.kind]:
@@ -94,7 +100,9 @@ class Desk:
             seal = SealPrivate.from_secret_bytes(
                 read_bytes(home / "keys" / "host-seal.key", max_bytes=65536)
             )
-        return cls(home, settings, store, Blobs(home / "blobs"), membership, keys, seal)
+        return cls(
+            home, settings, store, Blobs(home / "blobs"), membership, keys, seal, memberships[:-1]
+        )
 
     @property
     def code(self) -> str:
@@ -112,6 +120,14 @@ class Desk:
                 f"this home holds no {purpose} key", hint="see 'delian keys restore'"
             )
         return self.keys[purpose]
+
+    def key_under(self, purpose: str, version: int) -> PrivateKey:
+        """Our key for *purpose* as roster *version* lists it; replaced keys lie in ``keys/old``."""
+        for number in range(version, self.membership.roster.version):
+            path = self.home / "keys" / "old" / str(number) / f"{purpose}.key"
+            if path.exists():
+                return PrivateKey.from_secret_bytes(read_bytes(path, max_bytes=65536))
+        return self.key(purpose)
 
     def say_ready(self) -> None:
         """Leave a mark that this node is at work; whoever supervises it may wait for it."""
@@ -162,18 +178,17 @@ class Desk:
             envelope: From anywhere.
             extra: Keys outside the roster that may sign too: those of running mandates.
         """
-        name = f"signed/{digest(envelope.payload)}"
+        name = digest(envelope.payload)
         with self.store.step():
-            note = self.store.note(name)
-            known = Envelope(envelope.payload_type, envelope.payload, ())
-            if note is not None:
-                known = Envelope.from_wire(note)
+            note = self.gathered(name)
+            known = note or Envelope(envelope.payload_type, envelope.payload, ())
             have = {s.keyid for s in known.signatures}
             new = tuple(s for s in envelope.signatures if s.keyid not in have)
             valid = self._holding(replace(envelope, signatures=new), extra or {})
             merged = replace(known, signatures=known.signatures + valid.signatures)
             if note is None or valid.signatures:
-                self.store.remember(name, merged.to_wire())
+                self.store.remember(f"signed/{name}", merged.to_wire())
+                self._papers[name] = merged
         return merged
 
     def first_signer(self, envelope: Envelope) -> str:
@@ -185,8 +200,15 @@ class Desk:
 
     def gathered(self, payload_digest: Digest) -> Envelope | None:
         """The paper with this payload and all signatures so far."""
-        known = self.store.note(f"signed/{payload_digest}")
-        return None if known is None else Envelope.from_wire(known)
+        if self._papers_at != self.store.rollbacks:
+            self._papers.clear()  # what a rolled back step had gathered was never kept
+            self._papers_at = self.store.rollbacks
+        if payload_digest not in self._papers:
+            known = self.store.note(f"signed/{payload_digest}")
+            if known is None:
+                return None
+            self._papers[payload_digest] = Envelope.from_wire(known)
+        return self._papers[payload_digest]
 
     def stand_in_key(self, mandate: Mandate) -> PrivateKey:
         """The key that was made for *mandate* and for nothing else."""
@@ -202,23 +224,30 @@ class Desk:
         name = digest(public.to_wire().encode()).removeprefix("sha256:")[:32]
         return self.home / "keys" / f"stand-in-{name}.key"
 
+    def membership_of(self, roster: Digest) -> Membership | None:
+        """The roster of this digest, or None if this home does not hold it."""
+        known = (self.membership, *self.earlier)
+        return next((m for m in known if m.roster.digest == roster), None)
+
     def _holding(self, envelope: Envelope, extra: Mapping[str, PublicKey]) -> Envelope:
-        valid = set(
-            signers(envelope, lambda keyid: extra.get(keyid) or self.membership.resolve(keyid))
-        )
+        valid: set[str] = set()
+        for known in (self.membership, *self.earlier):
+            valid |= set(signers(envelope, partial(_resolve, extra, known)))
         kept = tuple(s for s in envelope.signatures if s.keyid in valid)
         return Envelope(envelope.payload_type, envelope.payload, kept)
 
 
-def _membership(home: Path, pinned: Digest) -> Membership:
-    """The newest roster in the home, checked from the pinned first one on."""
+def _resolve(extra: Mapping[str, PublicKey], known: Membership, keyid: str) -> PublicKey | None:
+    return extra.get(keyid) or known.resolve(keyid)
+
+
+def known_memberships(home: Path, pinned: Digest) -> tuple[Membership, ...]:
+    """Every roster in the home, oldest first, each checked from the pinned one on."""
     first = read_bytes(home / "rosters" / "1.json", max_bytes=64 * 1024 * 1024)
-    membership = check_first(Envelope.from_wire(first), pinned)
-    number = 2
-    while (path := home / "rosters" / f"{number}.json").exists():
-        membership = check_successor(membership.roster, Envelope.from_wire(read_bytes(path)))
-        number += 1
-    return membership
+    known = [check_first(Envelope.from_wire(first), pinned)]
+    while (path := home / "rosters" / f"{len(known) + 1}.json").exists():
+        known.append(check_successor(known[-1].roster, Envelope.from_wire(read_bytes(path))))
+    return tuple(known)
 
 
 def keep_roster(home: Path, envelope: Envelope, before: Membership) -> Membership:

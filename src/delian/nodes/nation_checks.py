@@ -33,7 +33,7 @@ def terms_checks(
     """The checks on terms (``approve.agent.CHECKS``)."""
     terms = view.known_terms()
     found = {
-        "roster": "",  # the view took these terms only because they name our roster
+        "roster": _roster(desk, terms),
         "hosts": _hosts(desk, terms),
         "cell-keys": _cell_keys(terms, views),
         "label": _label(terms),
@@ -68,7 +68,7 @@ def release_checks(
         terms=terms,
         marking=marking_text(Label.from_plain(terms.label), bundled_policy()),
         silence_ends_utc=proposal.silence_ends_utc,
-        resolve=desk.membership.resolve,
+        resolve=view.membership.resolve,
         own=load_figures(desk, view.round_id),
         netlist=netlist_digest(terms, len(listed.present)),
         list_digest=listed.digest,
@@ -117,6 +117,12 @@ def remember_edition(desk: Desk, audience: str, statement: Digest) -> None:
 def _previous(desk: Desk, audience: str) -> Digest | None:
     note = desk.store.note(f"edition/{audience}")
     return None if note is None else note.decode()
+
+
+def _roster(desk: Desk, terms: RoundTerms) -> str:
+    """New terms name the newest roster; an older one serves rounds that were agreed under it."""
+    newest = desk.membership.roster.digest == terms.roster_digest
+    return "" if newest else "the terms name a roster that has a successor"
 
 
 def _hosts(desk: Desk, terms: RoundTerms) -> str:

@@ -97,7 +97,7 @@ class Officer:
                     envelope = withdraw_release(
                         statement,
                         self.nation.desk.code,
-                        self.nation.desk.key("officer"),
+                        self.nation.desk.key_under("officer", statement.roster_version),
                         reason,
                         self.nation.clock.now_utc(),
                     )

@@ -10,7 +10,14 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from delian.approve.consent import Consents, count_consents
-from delian.approve.decision import Agreed, Decision, decide
+from delian.approve.decision import (
+    Agreed,
+    Broken,
+    Decision,
+    Superseded,
+    Withdrawn,
+    decide,
+)
 from delian.approve.mandate import MANDATE_KIND, YES_KIND, Mandate, StandInYes, running
 from delian.approve.membership import Membership
 from delian.approve.proposal import KIND as PROPOSAL
@@ -73,6 +80,7 @@ class RoundView:
     withdrawals: dict[Digest, Withdrawal] = field(default_factory=dict)
     closings: dict[Digest, ClosingList] = field(default_factory=dict)
     tables: dict[Digest, Table] = field(default_factory=dict)
+    final: dict[Digest, Decision] = field(default_factory=dict, repr=False)
     found: dict[str, tuple[tuple[int, ...], Any]] = field(default_factory=dict, repr=False)
 
     def known_terms(self) -> RoundTerms:
@@ -260,7 +268,16 @@ class RoundView:
         return tuple(sorted(found, key=lambda p: (p.opened_utc, p.id)))
 
     def decision(self, proposal: Proposal, now_utc: datetime) -> Decision:
-        """What *proposal* has come to."""
+        """What *proposal* has come to; an outcome that nothing can change is found once."""
+        known = self.final.get(proposal.id)
+        if known is not None:
+            return known
+        decision = self._decide(proposal, now_utc)
+        if isinstance(decision, Broken | Superseded | Withdrawn):
+            self.final[proposal.id] = decision
+        return decision
+
+    def _decide(self, proposal: Proposal, now_utc: datetime) -> Decision:
         kind = document_type(TERMS) if proposal.matter == TERMS else STATEMENT_TYPE
         return decide(
             proposal,

@@ -123,7 +123,7 @@ class Publisher:
             statement=self._paper(statement.digest),
             hosts=self._paper(table.digest),
             terms=self._paper(terms.digest),
-            roster=self.desk.membership.roster,
+            roster=view.membership.roster,
             mandates=mandates,
         )
 
