@@ -90,19 +90,30 @@ class Officer:
         return self._send(voice.kind, view.round_id, envelope)
 
     def withdraw(self, reason: str, release: str | None = None) -> tuple[Digest, Envelope]:
-        """Take this nation's consent to a release back."""
-        for view in self.nation.views.values():
-            for name, statement in view.statements.items():
-                if release in (None, name, statement.release_id):
-                    envelope = withdraw_release(
-                        statement,
-                        self.nation.desk.code,
-                        self.nation.desk.key_under("officer", statement.roster_version),
-                        reason,
-                        self.nation.clock.now_utc(),
-                    )
-                    return self._send("withdrawal", view.round_id, envelope), envelope
-        raise NoProposalError("no such release is known here")
+        """Take this nation's consent to a release back.
+
+        Args:
+            reason: Why; everybody reads it.
+            release: Its id or the digest of its statement; the newest that all signed otherwise.
+        """
+        desk = self.nation.desk
+        found = [
+            (desk.store.note(f"complete/{name}") is not None, made.silence_ends_utc, name, made)
+            for view in self.nation.views.values()
+            for name, made in view.statements.items()
+            if release in (None, name, made.release_id)
+        ]
+        if not found:
+            raise NoProposalError("no such release is known here")
+        statement = max(found, key=lambda one: one[:3])[3]
+        envelope = withdraw_release(
+            statement,
+            desk.code,
+            desk.key_under("officer", statement.roster_version),
+            reason,
+            self.nation.clock.now_utc(),
+        )
+        return self._send("withdrawal", statement.round_id, envelope), envelope
 
     def state_absence(self, round_id: str) -> int:
         """Say that this nation takes no part in a round with figures; the statement's number."""
