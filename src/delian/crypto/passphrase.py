@@ -31,7 +31,7 @@ class PassphraseError(InputError):
 class LockedError(TamperedError):
     """The passphrase is wrong, or the locked file was altered."""
 
-    code = "locked"
+    code = "wrong-passphrase"
 
 
 def lock(data: bytes, passphrase: str, randbytes: Callable[[int], bytes]) -> bytes:
