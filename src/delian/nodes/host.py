@@ -28,7 +28,7 @@ from delian.crypto.dsse import Envelope
 from delian.crypto.seal import SealPrivate
 from delian.nodes.desk import Desk, KeyMissingError, kind_of
 from delian.nodes.host_parts import HandedParts, Parts
-from delian.nodes.host_run import Job, run_round, warm
+from delian.nodes.host_run import Job, PeerAwayError, run_round, warm
 from delian.nodes.pins import certificate_pem
 from delian.nodes.pump import Pump, run_on_files
 from delian.nodes.round_view import TABLE, RoundView, round_of
@@ -40,6 +40,8 @@ from delian.terms.round_terms import RoundTerms
 from delian.terms.table import Table, check_derivation
 
 LOG = logging.getLogger("delian")
+SIGNED_SECONDS = 3.0  # peers get this long to sign the same table before we run again
+REFUSED_SECONDS = 1.0
 OWN_WORDS = ("arrival", "erasure")  # what a host says and never hears
 
 
@@ -66,6 +68,7 @@ class Host:
     manifests: dict[str, dict[str, Manifest]] = field(default_factory=dict)
     receipted: dict[str, dict[str, Known]] = field(default_factory=dict)
     disputed: dict[str, set[str]] = field(default_factory=dict)
+    rest_until: dict[str, float] = field(default_factory=dict)
     seen: set[Digest] = field(default_factory=set, repr=False)
     seen_seq: int = 0
 
@@ -187,13 +190,15 @@ class Host:
         self._erase()
 
     def due_seconds(self) -> float | None:
-        """A run that failed is tried again at once."""
+        """A run that failed is tried again at once; after one that went well, peers get time."""
         waiting = any(self._ready(view) is not None for view in self.views.values())
         return 0.1 if waiting else None
 
     def _ready(self, view: RoundView) -> ClosingList | None:
         """The list to run, or None: not closed, or all three hosts have signed a table."""
         if view.opened_table() is not None:
+            return None
+        if time.monotonic() < self.rest_until.get(view.round_id, 0.0):
             return None
         if self.desk.store.note(f"spent/{view.round_id}") is not None:
             return None
@@ -207,6 +212,7 @@ class Host:
         envelope = self.desk.gathered(listed.digest)
         if envelope is None or agreed.terms.collection != "hosts":
             return
+        self.rest_until[view.round_id] = time.monotonic() + REFUSED_SECONDS
         check_as_host(envelope, agreed, self._memory(view.round_id))
         failures = int(self.desk.store.note(f"failures/{view.round_id}") or b"0")
         if failures > agreed.terms.retry_limit:
@@ -214,8 +220,11 @@ class Host:
             raise RetriesSpentError("the run failed more often than the terms allow")
         self.desk.store.remember(f"list/{view.round_id}", listed.digest.encode())
         started = time.monotonic()
+        self.rest_until[view.round_id] = 0.0
         try:
             safe = run_round(self._job(view, agreed, listed))
+        except PeerAwayError:
+            raise
         except (UnavailableError, TamperedError):
             note = str(failures + 1).encode()
             self.desk.store.remember(f"failures/{view.round_id}", note)
@@ -225,6 +234,7 @@ class Host:
             self._persist(safe.record)
             view.take(paper, self.clock.now_utc())
             self.desk.issue(TABLE, view.round_id, paper.to_wire())
+        self.rest_until[view.round_id] = time.monotonic() + SIGNED_SECONDS
         LOG.info("run of %s took %.0f ms", view.round_id, (time.monotonic() - started) * 1000)
 
     def _job(self, view: RoundView, agreed: AgreedTerms, listed: ClosingList) -> Job:
@@ -277,12 +287,15 @@ class Host:
 
     def history(self) -> History:
         """Everything this host ever opened or tested, in the order of the rounds."""
+        if self.known_history is not None:
+            return self.known_history
         history = History()
         notes = self.desk.store.notes("opening/")
         order = json.loads(self.desk.store.note("openings") or b"[]")
         for round_id in order:
             record = OpeningRecord.from_plain(parse(notes[f"opening/{round_id}"]))
             history = history.with_record(record)
+        self.known_history = history
         return history
 
     def _persist(self, record: OpeningRecord) -> None:
@@ -294,6 +307,7 @@ class Host:
                 order.append(record.round_id)
                 self.desk.store.remember("openings", json.dumps(order).encode())
             self.desk.store.remember(f"opening/{record.round_id}", canonical(record.to_plain()))
+            self.known_history = None
 
     # --- amended tables ---------------------------------------------------------------------
 

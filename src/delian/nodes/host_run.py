@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from delian.adapters.links import MeshLinks
 from delian.adapters.mesh import TlsFiles, connect_mesh
 from delian.aggregate.held import HeldSheets
 from delian.aggregate.netlist import netlist_digest
@@ -19,11 +20,19 @@ from delian.shares.kernels import Kernels
 from delian.shares.kernels_numba import NumbaKernels, is_supported
 from delian.shares.kernels_numpy import NumpyKernels
 from delian.shares.keys import agree, run_context
+from delian.shares.links import LinkError
 from delian.shares.session import Run
 from delian.terms.encode import Digest
+from delian.terms.errors import UnavailableError
 from delian.terms.round_terms import RoundTerms
 
 BLOCK_WORDS_MOST = 256
+
+
+class PeerAwayError(UnavailableError):
+    """The hosts have not met; nothing was computed, so this is no failed run."""
+
+    code = "peer-away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,7 @@ def run_round(job: Job) -> SafeTable:
     """Run the round with both peers and open what may be opened.
 
     Raises:
+        PeerAwayError: the links did not come up in time.
         LinkError: a peer is away, silent or stopped; nothing more is opened.
         TamperedError: a check failed; keys are erased.
         RefusedError: the terms or the history forbid it.
@@ -76,16 +86,7 @@ def run_round(job: Job) -> SafeTable:
     }
     circuits = netlist_digest(terms, len(job.listed.present))
     context = run_context(_raw(terms.digest), _raw(circuits), _raw(job.listed.digest))
-    addresses = {**job.settings.peer_addresses(), job.code: split_address(job.settings.listen)}
-    links = connect_mesh(
-        rank,
-        (hosts[0], hosts[1], hosts[2]),
-        [addresses[h] for h in hosts],
-        TlsFiles(job.keys / "tls.pem", job.keys / "tls.key", dict(job.certificates)),
-        job.settings.lanes,
-        float(job.settings.connect_seconds),
-        stall_s=float(job.settings.stall_seconds),
-    )
+    links = _meet(job, rank)
     run: Run | None = None
     try:
         keys = agree(links[0], job.randbytes, context)
@@ -119,6 +120,24 @@ def run_round(job: Job) -> SafeTable:
     finally:
         if run is not None:
             run.erase()
+
+
+def _meet(job: Job, rank: int) -> list[MeshLinks]:
+    """Links of every lane to both peers."""
+    settings, hosts = job.settings, job.terms.hosts
+    addresses = {**settings.peer_addresses(), job.code: split_address(settings.listen)}
+    try:
+        return connect_mesh(
+            rank,
+            (hosts[0], hosts[1], hosts[2]),
+            [addresses[h] for h in hosts],
+            TlsFiles(job.keys / "tls.pem", job.keys / "tls.key", dict(job.certificates)),
+            settings.lanes,
+            float(settings.connect_seconds),
+            stall_s=float(settings.stall_seconds),
+        )
+    except LinkError as error:
+        raise PeerAwayError(error.message, hint=error.hint) from error
 
 
 def warm(terms: RoundTerms) -> None:
