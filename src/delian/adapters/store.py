@@ -202,6 +202,12 @@ class Store:
             query = query.where(_DOCUMENTS.c.round == round_id)
         return tuple(Stored(*row) for row in self._ask(query))
 
+    def headings(self, after: int) -> tuple[tuple[int, Digest, str, str], ...]:
+        """Number, digest, kind and sender of documents after number *after*."""
+        c = _DOCUMENTS.c
+        query = select(c.seq, c.digest, c.kind, c.who).where(c.seq > after).order_by(c.seq)
+        return tuple((int(s), str(d), str(k), str(w)) for s, d, k, w in self._ask(query))
+
     def document(self, name: Digest) -> Stored | None:
         """The document with this digest, or None."""
         rows = self._ask(select(_DOCUMENTS).where(_DOCUMENTS.c.digest == name))

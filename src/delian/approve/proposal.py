@@ -6,6 +6,7 @@ May touch: DSSE and this room's document form. It names what is proposed by dige
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Literal, TypeAlias, get_args
 
 from delian.approve.document import (
@@ -32,7 +33,7 @@ MAX_NATIONS = 512
 MAX_EXTENSIONS = 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Proposal:
     """What the chair puts to the nations.
 
@@ -148,7 +149,7 @@ class Proposal:
             mandates=tuple(sorted(mandates)),
         )
 
-    @property
+    @cached_property
     def id(self) -> Digest:
         """The digest of the proposal's own bytes; every voice names it."""
         return digest(self.to_wire())

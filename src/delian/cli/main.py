@@ -72,6 +72,7 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit code. Nothing escapes as an exception.
     """
+    _keep_kernels_out_of_the_package()
     as_json = "--json" in arguments
     program = os.environ.get("DELIAN_PROGRAM", "delian")
     try:
@@ -90,6 +91,12 @@ def run(arguments: Sequence[str]) -> int:
         output.show_error(known, as_json=as_json)
         return known.exit_code
     return result if isinstance(result, int) else 0
+
+
+def _keep_kernels_out_of_the_package() -> None:
+    """Compiled kernels are cached under the user's cache, never inside the package."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    os.environ.setdefault("NUMBA_CACHE_DIR", os.path.join(cache, "delian", "kernels"))
 
 
 def _as_known(error: Exception, program: str) -> DelianError:

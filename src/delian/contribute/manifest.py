@@ -5,6 +5,7 @@ sent, and how much every nation sends is the same.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from delian.approve.document import begin, check_signed, finish, sign_document, spell
@@ -45,7 +46,7 @@ class Part:
         return part
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Manifest:
     """What a nation signs with its contribute key.
 
@@ -73,7 +74,7 @@ class Manifest:
         if not 1 <= self.number <= MAX_NUMBER:
             raise ContributionFormError("a manifest is numbered from 1")
 
-    @property
+    @cached_property
     def digest(self) -> Digest:
         """How receipts and closing lists name this manifest."""
         return digest(self.to_wire())

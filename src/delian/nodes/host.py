@@ -71,6 +71,7 @@ class Host:
     rest_until: dict[str, float] = field(default_factory=dict)
     seen: set[Digest] = field(default_factory=set, repr=False)
     seen_seq: int = 0
+    known_history: History | None = field(default=None, repr=False)
 
     @classmethod
     def open(cls, home: Path, clock: Clock | None = None) -> "Host":

@@ -17,7 +17,7 @@ from delian.adapters.clock import Clock
 from delian.adapters.http_client import OfficeClient
 from delian.adapters.store import Stored
 from delian.approve.agent import Check, may_countersign, may_stand_in
-from delian.approve.decision import AwaitingSignatures, Extended, Pending
+from delian.approve.decision import Agreed, AwaitingSignatures, Extended, Pending
 from delian.approve.mandate import YES_KIND, Mandate, StandInYes
 from delian.approve.proposal import Proposal
 from delian.contribute.absence import KIND as ABSENCE
@@ -70,6 +70,7 @@ class Nation:
     receipts: dict[str, Receipt] = field(default_factory=dict)
     seen: set[Digest] = field(default_factory=set, repr=False)
     seen_seq: int = 0
+    settled: set[Digest] = field(default_factory=set, repr=False)
 
     @classmethod
     def open(cls, home: Path, clock: Clock | None = None) -> "Nation":
@@ -161,7 +162,7 @@ class Nation:
         ends = [
             decision.silence_ends_utc
             for view in self.views.values()
-            for proposal in view.proposals.values()
+            for proposal in self._open_proposals(view)
             if isinstance(decision := view.decision(proposal, now_utc), Pending | Extended)
         ]
         if not ends:
@@ -180,8 +181,10 @@ class Nation:
     def _consent(self, view: ReleaseView) -> None:
         """Countersign what silence has agreed to."""
         now_utc = self.clock.now_utc()
-        for proposal in view.proposals.values():
+        for proposal in self._open_proposals(view):
             decision = view.decision(proposal, now_utc)
+            if isinstance(decision, Agreed):
+                self.settled.add(proposal.id)
             if isinstance(decision, Pending | Extended):
                 self.checks(view, proposal)  # while there is time; the result is kept
             if not isinstance(decision, AwaitingSignatures):
@@ -191,13 +194,19 @@ class Nation:
             if self.desk.code in decision.missing:
                 self._sign(view, proposal, kind)
 
+    def _open_proposals(self, view: ReleaseView) -> list[Proposal]:
+        """Proposals that have not come to their end."""
+        ended = self.settled | set(view.final)
+        return [p for p in view.proposals.values() if p.id not in ended]
+
     def _note_edition(self, view: ReleaseView) -> None:
         """Remember a release that carries every signature: the next edition must name it."""
         for name, statement in view.statements.items():
             done = f"complete/{name}"
+            if self.desk.store.note(done) is not None:
+                continue
             consents = view.consents(name, STATEMENT_TYPE)
-            known = self.desk.store.note(done) is not None
-            if consents is not None and consents.is_complete and not known:
+            if consents is not None and consents.is_complete:
                 remember_edition(self.desk, statement.audience, name)
                 self.desk.store.remember(done, b"1")
 

@@ -7,6 +7,7 @@ keeps no arrival time, and never imports ``shares``, ``aggregate`` or ``protect`
 import json
 import logging
 import threading
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -118,6 +119,7 @@ class Secretariat:
     views: dict[str, ReleaseView] = field(default_factory=dict)
     sheets: dict[str, Sheets] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    headings: list[tuple[int, Digest, str, str]] = field(default_factory=list, repr=False)
 
     @classmethod
     def open(cls, home: Path, clock: Clock | None = None) -> "Secretariat":
@@ -145,31 +147,51 @@ class Secretariat:
         Raises:
             DelianError: it does not verify or is not for the sender to give; nothing changed.
         """
-        with self.lock, self.desk.store.step():
-            if data.startswith(MAGIC):
-                return self._take_contribution(data, sender)
-            envelope = Envelope.from_wire(data)
-            kind, round_id = kind_of(envelope), round_of(envelope)
-            who = self._signer(envelope)
-            if kind in SIGNED_BY_MANY:
-                self._take_countersignature(kind, envelope, who)
-            elif kind in (*ENTRUSTED, ARRIVAL, ABSENCE):
-                self.see(kind, envelope)
-            else:
-                raise NotForYouError(f"the secretariat takes no '{kind}' from others")
-            self.desk.file(kind, round_id, who, data)
-            self._advance(round_id)
-            return digest(data)
+        with self.lock:
+            with self.desk.store.step():
+                name = self._receive(data, sender)
+            self._read_headings()
+            return name
+
+    def _receive(self, data: bytes, sender: str) -> Digest:
+        if data.startswith(MAGIC):
+            return self._take_contribution(data, sender)
+        envelope = Envelope.from_wire(data)
+        kind, round_id = kind_of(envelope), round_of(envelope)
+        who = self._signer(envelope)
+        if kind in SIGNED_BY_MANY:
+            self._take_countersignature(kind, envelope, who)
+        elif kind in (*ENTRUSTED, ARRIVAL, ABSENCE):
+            self.see(kind, envelope)
+        else:
+            raise NotForYouError(f"the secretariat takes no '{kind}' from others")
+        self.desk.file(kind, round_id, who, data)
+        self._advance(round_id)
+        return digest(data)
 
     def feed(self, reader: str, after: int) -> list[tuple[int, Digest, str, bytes]]:
         """What *reader* may see, after number *after*."""
         with self.lock:
-            papers = self.desk.store.documents(after=after)
-            return [
-                (p.seq, p.digest, p.kind, p.body)
-                for p in papers
-                if self._may_see(p.kind, p.who, reader)
-            ]
+            self._read_headings()
+            found = []
+            for seq, name, kind, who in self._later_than(after):
+                paper = self.desk.store.document(name) if self._may_see(kind, who, reader) else None
+                if paper is not None:
+                    found.append((seq, name, kind, paper.body))
+            return found
+
+    def has_news(self, reader: str, after: int) -> bool:
+        """Is there anything that :meth:`feed` would give? Asks memory only."""
+        return any(self._may_see(kind, who, reader) for _, _, kind, who in self._later_than(after))
+
+    def _read_headings(self) -> None:
+        """Take in what was filed since."""
+        last = self.headings[-1][0] if self.headings else 0
+        self.headings += self.desk.store.headings(last)
+
+    def _later_than(self, after: int) -> list[tuple[int, Digest, str, str]]:
+        """Headings with a number above *after*."""
+        return self.headings[bisect_right(self.headings, after, key=lambda h: h[0]) :]
 
     def blob(self, reader: str, name: str) -> bytes:
         """A contribution as far as one host needs it: its own sealed part alone.
@@ -190,9 +212,11 @@ class Secretariat:
 
     def act(self) -> None:
         """Do whatever is due."""
-        with self.lock, self.desk.store.step():
-            for round_id in list(self.views):
-                self._advance(round_id)
+        with self.lock:
+            with self.desk.store.step():
+                for round_id in list(self.views):
+                    self._advance(round_id)
+            self._read_headings()
 
     def wake_seconds(self) -> float:
         """How long until something is due."""
@@ -555,18 +579,21 @@ class Secretariat:
         """
         if operator != f"{self.desk.code}/sign":
             raise NotForYouError("only the secretariat's own key gives orders here")
-        with self.lock, self.desk.store.step():
-            name = order.get("order")
-            orders = {
-                "open-round": self._order_open,
-                "amend": self._order_amend,
-                "extend": self._order_extend,
-                "end-round": self._order_end,
-                "wake": self._order_wake,
-            }
-            if name not in orders:
-                raise InputError(f"unknown order; known are {', '.join(orders)}")
-            return orders[str(name)](order)
+        orders = {
+            "open-round": self._order_open,
+            "amend": self._order_amend,
+            "extend": self._order_extend,
+            "end-round": self._order_end,
+            "wake": self._order_wake,
+        }
+        name = order.get("order")
+        if name not in orders:
+            raise InputError(f"unknown order; known are {', '.join(orders)}")
+        with self.lock:
+            with self.desk.store.step():
+                answer = orders[str(name)](order)
+            self.act()
+            return answer
 
     def _order_open(self, order: dict[str, Any]) -> dict[str, Any]:
         terms = RoundTerms.from_plain(order.get("terms"))

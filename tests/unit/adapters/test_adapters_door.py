@@ -34,6 +34,9 @@ class Office:
     def feed(self, reader, after):
         return [(i, digest(d), "paper", d) for i, (_, d) in enumerate(self.papers, 1) if i > after]
 
+    def has_news(self, reader, after):
+        return len(self.papers) > after
+
     def blob(self, reader, name):
         raise RefusedError(f"{reader} may not see {name}")
 
