@@ -75,7 +75,8 @@ def test_attack_on_amended_editions_holds(seed: int) -> None:
         frame = make_frame(sorted({c.item for c in cells}), [2027])
         amended = rng.random() < 0.7 and (join or hide)
         editions.append(amend(table, frame, withhold=hide, join=join) if amended else table)
-    result = attack(editions, pipeline.true, rule)
+    originals = [safe.table for safe in pipeline.tables]
+    result = attack(editions, pipeline.true, rule, opened=originals)
     assert result.holds, result.findings[0]
 
 

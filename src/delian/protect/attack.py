@@ -93,7 +93,11 @@ def rounded_down(percent: Fraction | None) -> float | None:
 
 
 def attack(
-    editions: Sequence[Table], sheets: Mapping[str, TrueSheets], rule: Rule
+    editions: Sequence[Table],
+    sheets: Mapping[str, TrueSheets],
+    rule: Rule,
+    *,
+    opened: Sequence[Table] = (),
 ) -> AttackResult:
     """Attack all editions together.
 
@@ -101,6 +105,8 @@ def attack(
         editions: What was released, in order.
         sheets: True figures, by round id, for every round that opened a block of the editions.
         rule: Of the terms. Its coalition of one nation is every nation alone, and an outsider.
+        opened: The tables that amended editions derive from, where they are known: needed where
+            an amendment added up blocks of different rounds that no edition shows alone.
 
     Guarantees:
         Exact: fractions and whole numbers only. Finds the leak when any one of these is switched
@@ -111,7 +117,7 @@ def attack(
         AttackInputError: the sheets did not make these tables.
     """
     nations = sorted({nation for s in sheets.values() for nation in s.figures})
-    shown = read_values(editions, sheets, nations)
+    shown = read_values(editions, sheets, nations, opened)
     values = list({(v.cells, v.opened_in): v for edition in shown for v in edition}.values())
     p = rule.p_percent
     findings = [_finding("value", v.name, v.vector, v.at_least, v.unit, p, nations) for v in values]
@@ -120,7 +126,7 @@ def attack(
         key = frozenset((v.opened_in, v.cells) for v in (*whole, *parts))
         if key not in seen:
             seen.add(key)
-            findings.append(_compare(whole, parts, p, nations))
+            findings += _compare(whole, parts, p, nations)
     real = sorted(
         (f for f in findings if f is not None), key=lambda f: (f.margin, f.margin_with_rule)
     )
@@ -188,17 +194,44 @@ def _insiders(
 
 def _compare(
     whole: Sequence[Value], parts: Sequence[Value], p_percent: int, nations: Sequence[str]
-) -> Finding | None:
-    """The difference of two sums of totals: nation by nation, without its sign."""
-    plus = [sum(column) for column in zip(*(v.vector for v in whole), strict=True)]
-    minus = [sum(column) for column in zip(*(v.vector for v in parts), strict=True)]
-    change = [abs(a - b) for a, b in zip(plus, minus, strict=True)]
-    same = len(whole) == len(parts) == 1 and whole[0].cells == parts[0].cells
-    passed = same and (whole[0].reopened or parts[0].reopened)
+) -> Iterable[Finding | None]:
+    """What is left when *parts*, whose cells are some of *whole*'s, are taken off.
+
+    An attacker who knows one of the two gets the other: the figures of the remaining cells, and
+    the change of each part since *whole* was opened. Where *whole* is a sum of codes that has no
+    figures for the parts, it is taken as unchanged.
+    """
     where = " + ".join(v.name for v in whole) + " less " + " + ".join(v.name for v in parts)
     unit = whole[0].unit
-    kind = "change" if same else "difference"
-    return _finding(kind, where, change, 0, unit, p_percent if passed else None, nations)
+    plus = _column_sums([v.vector for v in whole])
+    then = [_figures_then(whole, part, nations) for part in parts]
+    known = [row for row in then if row is not None]
+    if len(known) < len(then):
+        minus = _column_sums([v.vector for v in parts])
+        mixed: list[Number] = [max(a - b, b - a) for a, b in zip(plus, minus, strict=True)]
+        yield _finding("difference", where, mixed, 0, unit, None, nations)
+        return
+    minus = _column_sums(known)
+    rest: list[Number] = [a - b for a, b in zip(plus, minus, strict=True)]
+    yield _finding("difference", where, rest, 0, unit, None, nations)
+    for part, row in zip(parts, known, strict=True):
+        change: list[Number] = [max(a - b, b - a) for a, b in zip(part.vector, row, strict=True)]
+        same = len(whole) == 1 and whole[0].cells == part.cells
+        passed = same and (whole[0].reopened or part.reopened)
+        yield _finding("change", where, change, 0, unit, p_percent if passed else None, nations)
+
+
+def _figures_then(
+    whole: Sequence[Value], part: Value, nations: Sequence[str]
+) -> tuple[Number, ...] | None:
+    """Each nation's figure for the part's cells when *whole* was opened."""
+    rows = [value.figures_of(part.cells, nations) for value in whole]
+    known = [row for row in rows if row is not None]
+    return tuple(_column_sums(known)) if len(known) == len(rows) else None
+
+
+def _column_sums(rows: Sequence[Sequence[Number]]) -> list[Number]:
+    return [sum(row[i] for row in rows) for i in range(len(rows[0]))]
 
 
 def _combinations(

@@ -69,6 +69,7 @@ class Value:
         shown_in: Place of the first edition that shows it.
         reopened: Did its change against the earlier value pass the rule?
         name: For reports.
+        pieces: Its cells as they stand in the sheets, with the sheets that they come from.
     """
 
     cells: frozenset[CellKey]
@@ -79,13 +80,30 @@ class Value:
     shown_in: int
     reopened: bool
     name: str
+    pieces: tuple["Piece", ...]
 
     def __repr__(self) -> str:
         return f"Value({self.name}, hidden)"
 
+    def figures_of(
+        self, cells: frozenset[CellKey], nations: Sequence[str]
+    ) -> tuple[Number, ...] | None:
+        """Each nation's part of some of the cells; None where a cell is a summand of a code."""
+        wanted = cells & self.cells
+        if not wanted <= {cell for piece in self.pieces for cell in piece[0]}:
+            return None
+        rows = [true.block(set(mine) & wanted, nations) for mine, true in self.pieces]
+        return tuple(self.unit * sum(column) for column in zip(*rows, strict=True))
+
+
+Piece: TypeAlias = tuple[tuple[CellKey, ...], TrueSheets]
+
 
 def read_values(
-    editions: Sequence[Table], sheets: Mapping[str, TrueSheets], nations: Sequence[str]
+    editions: Sequence[Table],
+    sheets: Mapping[str, TrueSheets],
+    nations: Sequence[str],
+    opened: Sequence[Table] = (),
 ) -> list[tuple[Value, ...]]:
     """The values of each edition, checked against the sheets.
 
@@ -94,10 +112,17 @@ def read_values(
     """
     found: list[tuple[Value, ...]] = []
     known: dict[tuple[frozenset[CellKey], str], Value] = {}
+    originals = {table.digest: table for table in opened}
     for place, table in enumerate(editions):
         values = []
         for block in table.blocks:
-            vector = _vector(block, table, editions[:place], sheets, nations)
+            earlier = [*editions[:place], *opened] if table.derives_from else []
+            original = originals.get(table.derives_from or "")
+            pieces = _pieces(block, original, earlier, sheets, nations)
+            rows = [sheet.block(cells, nations) for cells, sheet in pieces]
+            vector = [sum(column) for column in zip(*rows, strict=True)]
+            if sum(vector) != block.total:
+                raise AttackInputError("a total is not the sum of the sheets given for its round")
             true = _sheets_of(sheets, block.opened_in)
             unit = true.unit(block.cells)
             value = Value(
@@ -109,6 +134,7 @@ def read_values(
                 place,
                 block.state is State.REOPENED,
                 f"{block.cells[0]} +{len(block.cells) - 1} of {block.opened_in}",
+                pieces,
             )
             values.append(known.setdefault((value.cells, value.opened_in), value))
         found.append(tuple(values))
@@ -121,39 +147,36 @@ def _sheets_of(sheets: Mapping[str, TrueSheets], round_id: str) -> TrueSheets:
     return sheets[round_id]
 
 
-def _vector(
+def _pieces(
     block: Block,
-    table: Table,
+    original: Table | None,
     earlier: Sequence[Table],
     sheets: Mapping[str, TrueSheets],
     nations: Sequence[str],
-) -> tuple[int, ...]:
-    """Each nation's part of a block's total, from the sheets of the round that opened it.
+) -> tuple[Piece, ...]:
+    """A block's cells with the sheets of the round that opened them.
 
-    A block that an amendment added up may mix rounds: its parts are then looked for among the
-    blocks of earlier editions.
+    A block that an amendment added up may mix rounds: its parts stand in the original table, or
+    are looked for among the blocks of earlier editions.
     """
+    if original is not None:
+        inside = [b for b in original.blocks if set(b.cells) <= set(block.cells)]
+        return tuple((b.cells, _sheets_of(sheets, b.opened_in)) for b in inside)
     true = _sheets_of(sheets, block.opened_in)
-    vector = true.block(block.cells, nations)
-    if sum(vector) == block.total:
-        return vector
-    parts = _parts(block, table, earlier)
+    if sum(true.block(block.cells, nations)) == block.total:
+        return ((block.cells, true),)
+    parts = _parts(block, earlier)
     if len(parts) <= _MOST_MIXED:
-        rest = set(block.cells) - {c for p in parts for c in p.cells}
+        rest = tuple(set(block.cells) - {c for p in parts for c in p.cells})
         for rounds in product(*({block.opened_in, p.opened_in} for p in parts)):
-            pieces = [true.block(rest, nations)] + [
-                _sheets_of(sheets, r).block(p.cells, nations)
-                for p, r in zip(parts, rounds, strict=True)
-            ]
-            mixed = tuple(sum(column) for column in zip(*pieces, strict=True))
-            if sum(mixed) == block.total:
-                return mixed
+            found = [(p.cells, _sheets_of(sheets, r)) for p, r in zip(parts, rounds, strict=True)]
+            pieces: tuple[Piece, ...] = ((rest, true), *found)
+            if sum(sum(sheet.block(cells, nations)) for cells, sheet in pieces) == block.total:
+                return pieces
     raise AttackInputError("a total is not the sum of the sheets given for its round")
 
 
-def _parts(block: Block, table: Table, earlier: Sequence[Table]) -> list[Block]:
-    if table.derives_from is None:
-        return []
+def _parts(block: Block, earlier: Sequence[Table]) -> list[Block]:
     inside: dict[tuple[CellKey, ...], Block] = {}
     for edition in earlier:
         for other in edition.blocks:
