@@ -39,7 +39,10 @@ class NoSlackRule(Rule):
 
 def make_item(code: str, **changes: object) -> Item:
     fields: dict[str, object] = {
-        "code": code, "names": {"en": code}, "unit": "pieces", "width_bits": 32,
+        "code": code,
+        "names": {"en": code},
+        "unit": "pieces",
+        "width_bits": 32,
     }
     return Item(**{**fields, **changes})  # type: ignore[arg-type]
 

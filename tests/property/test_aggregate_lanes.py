@@ -45,7 +45,6 @@ def test_lanes_of_shares_are_shares_of_lanes(seed: int) -> None:
 @given(st.integers(0, 10**9), st.integers(1, 30))
 def test_batches_hold_every_tree_once(seed: int, most: int) -> None:
 
-
     rng = random.Random(seed)
     frame = random_frame(rng)
     leaves = [i for i in range(len(frame.cells)) if rng.random() < 0.8]

@@ -101,9 +101,7 @@ class HeldSheets:
 
     __slots__ = ("_sources", "frame", "nations", "width_bits")
 
-    def __init__(
-        self, frame: Frame, by_nation: Mapping[str, PlaneSource], width_bits: int
-    ) -> None:
+    def __init__(self, frame: Frame, by_nation: Mapping[str, PlaneSource], width_bits: int) -> None:
         self.frame = frame
         self.nations = tuple(sorted(by_nation))
         self.width_bits = width_bits

@@ -124,9 +124,7 @@ class History:
                 old = found.get(cells[0])
                 block = opened.get(cells) or (old.block if old else None)
                 openings = old.openings + 1 if old else 1
-                state = Frozen(
-                    cells, openings, record.round_id, record.rule, record.present, block
-                )
+                state = Frozen(cells, openings, record.round_id, record.rule, record.present, block)
                 found.update(dict.fromkeys(cells, state))
         return found
 

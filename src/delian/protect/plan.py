@@ -47,9 +47,7 @@ def plan(forest: Forest, passes: Sequence[Sequence[bool]]) -> Plan:
     return Plan(tuple(blocks), tuple(sorted(set(every) - covered)))
 
 
-def _plan(
-    forest: Forest, passes: Sequence[Sequence[bool]], level: int, place: int
-) -> list[Spot]:
+def _plan(forest: Forest, passes: Sequence[Sequence[bool]], level: int, place: int) -> list[Spot]:
     node = forest.levels[level][place]
     below = [s for child in node.children for s in _plan(forest, passes, level - 1, child)]
     covered = sum(len(forest.levels[s.level][s.place].leaves) for s in below)

@@ -71,7 +71,11 @@ class Both:
         written: list[OpeningRecord],
     ) -> SafeTable:
         return open_table(
-            backend, terms=terms, closed=closed, history=self.history, kept=kept,
+            backend,
+            terms=terms,
+            closed=closed,
+            history=self.history,
+            kept=kept,
             persist=written.append,
         )
 
