@@ -35,6 +35,7 @@ from delian.label.errors import (
     LabelValueError,
     PolicyMismatchError,
 )
+from delian.label.expression import Category, interpret
 from delian.label.signed import POLICY_TYPE
 from delian.label.stanag5636 import policy_name
 from delian.terms.errors import InputError, TamperedError
@@ -223,6 +224,21 @@ def test_nothing_is_dropped_in_silence():
     ):
         with pytest.raises(InexpressibleError):
             to_json(wrong, POLICY, drop=drop)
+
+
+def test_a_category_twice_or_without_values_is_refused():
+    owner = Category("PERMISSIVE", "Context", None, ("NATO",))
+    assert interpret(NATO, "SECRET", [owner]).context == "NATO"
+    empty = Category("PERMISSIVE", "Only", None, ())
+    for tags in ([owner, owner], [owner, empty], [owner, replace(owner, values=("UKRAINE",))]):
+        with pytest.raises(LabelValueError):
+            interpret(NATO, "SECRET", tags)
+
+
+def test_an_originator_has_one_of_the_eight_name_forms():
+    for wrong in ("email", "", "RFC822NAME"):
+        with pytest.raises(LabelFormError):
+            replace(ORIGIN, id_type=wrong)
 
 
 # --- signed data -----------------------------------------------------------------------------

@@ -138,6 +138,22 @@ def test_a_policy_that_contradicts_itself_is_refused(field, value):
         replace(bundled_policy(), **{field: value})
 
 
+def bare(levels):
+    """The shipped policy with other levels and nothing that speaks of the old ones."""
+    policy = bundled_policy()
+    fields = ("contexts", "audiences", "sensitivities", "administrative")
+    free = {f: tuple(replace(v, not_at=frozenset()) for v in getattr(policy, f)) for f in fields}
+    return replace(policy, levels=tuple(levels), **free)
+
+
+def test_ranks_differ_and_lie_in_their_range():
+    words = Phrase("A", "A")
+    assert bare([Level("A", 1, words), Level("B", 15, words)]).level_at(15).name == "B"
+    for ranks in ((), (0, 1), (1, 1), (1, 16)):
+        with pytest.raises(PolicyFormError):
+            bare(Level(f"L{n}", rank, words) for n, rank in enumerate(ranks))
+
+
 def test_two_values_that_differ_in_case_only_clash_where_case_is_ignored():
     nato = bundled_policy(NATO_LIKE)
     with pytest.raises(PolicyFormError):
