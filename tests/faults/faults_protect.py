@@ -113,10 +113,10 @@ FAULTS = (
     Fault(
         "protect-14",
         "protect/attack.py",
-        "    change = [abs(a - b) for a, b in zip(plus, minus, strict=True)]",
-        "    change = [max(0, a - b) for a, b in zip(plus, minus, strict=True)]",
-        "the attack would not see what a falling figure gives away",
-        LEAKS,
+        "[max(a - b, b - a) for a, b in zip(part.vector, row, strict=True)]",
+        "[max(0, b - a) for a, b in zip(part.vector, row, strict=True)]",
+        "the attack would not see what a change of a figure gives away",
+        (*LEAKS, *OURS),
     ),
     Fault(
         "protect-15",
