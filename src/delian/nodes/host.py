@@ -18,16 +18,14 @@ from delian.contribute.agreed import AgreedTerms
 from delian.contribute.arrival import Known, check_sequence
 from delian.contribute.closing import ClosingList
 from delian.contribute.closing_rules import HostMemory, check_as_host
-from delian.contribute.contribution import Slice, read_contribution
-from delian.contribute.errors import AlteredError, ReplayError
+from delian.contribute.errors import ReplayError
 from delian.contribute.held import HeldShares, judge, open_part
 from delian.contribute.manifest import KIND as MANIFEST
 from delian.contribute.manifest import Manifest, check_manifest
-from delian.crypto.chunked import MemorySource
 from delian.crypto.dsse import Envelope
 from delian.crypto.seal import SealPrivate
 from delian.nodes.desk import Desk, KeyMissingError, kind_of
-from delian.nodes.host_parts import HandedParts, Parts
+from delian.nodes.host_parts import HandedParts, Parts, part_of
 from delian.nodes.host_run import Job, PeerAwayError, run_round, warm
 from delian.nodes.pins import certificate_pem
 from delian.nodes.pump import Pump, run_on_files
@@ -140,7 +138,7 @@ class Host:
             return
         data = self.office.blob(f"contribution/{manifest.digest}")
         rank = agreed.terms.hosts.index(self.desk.code)
-        verdict, _held = judge(manifest, _part(manifest, data, rank), agreed, rank, self._seal())
+        verdict, _held = judge(manifest, part_of(manifest, data, rank), agreed, rank, self._seal())
         blob, fault = self.desk.blobs.put(data), verdict.fault
         with self.desk.store.step():
             self.desk.store.remember(_fault_name(manifest), fault.encode() or b"-")
@@ -152,7 +150,7 @@ class Host:
 
     def _open_part(self, manifest: Manifest, data: bytes, agreed: AgreedTerms) -> HeldShares:
         rank = agreed.terms.hosts.index(self.desk.code)
-        return open_part(manifest, _part(manifest, data, rank), agreed, rank, self._seal())
+        return open_part(manifest, part_of(manifest, data, rank), agreed, rank, self._seal())
 
     def _seal(self) -> SealPrivate:
         if self.desk.seal is None:
@@ -356,18 +354,6 @@ class Host:
             with self.desk.store.step():
                 self.desk.file("erasure", round_id, self.desk.code, paper.to_wire())
                 self.desk.store.remember(f"erased/{round_id}", b"1")
-
-
-def _part(manifest: Manifest, data: bytes, rank: int) -> Slice:
-    """Our sealed part in a relayed contribution.
-
-    Raises:
-        AlteredError: it travels under another manifest; it is asked for again.
-    """
-    contribution = read_contribution(MemorySource(data))
-    if contribution.manifest != manifest:
-        raise AlteredError("the sealed part travels under another manifest")
-    return contribution.part(rank)
 
 
 def _fault_name(manifest: Manifest) -> str:

@@ -2,7 +2,9 @@
 
 from typing import Protocol
 
-from delian.contribute.contribution import MAGIC, read_contribution
+from delian.contribute.contribution import MAGIC, Slice, read_contribution
+from delian.contribute.errors import AlteredError
+from delian.contribute.manifest import Manifest
 from delian.crypto.chunked import MemorySource
 from delian.nodes.desk import Desk
 from delian.terms.errors import NotYetError
@@ -60,3 +62,15 @@ class HandedParts:
 def is_part(data: bytes) -> bool:
     """Is this file a contribution, or a host's part of one?"""
     return data.startswith(MAGIC)
+
+
+def part_of(manifest: Manifest, data: bytes, rank: int) -> Slice:
+    """Our sealed part in a relayed contribution.
+
+    Raises:
+        AlteredError: it travels under another manifest; it is asked for again.
+    """
+    contribution = read_contribution(MemorySource(data))
+    if contribution.manifest != manifest:
+        raise AlteredError("the sealed part travels under another manifest")
+    return contribution.part(rank)
