@@ -114,7 +114,7 @@ class Play:
             self.roles.check()
             if time.monotonic() > end:
                 raise StuckError(f"this did not come to its end: {what}")
-            time.sleep(0.08)
+            time.sleep(0.2)
         return value
 
     def forward(self, span: timedelta) -> None:
