@@ -43,10 +43,21 @@ class Roles(AbstractContextManager["Roles"]):
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
-        for code in self._lines:
-            self.start(code)
-        self.start("nations")
+        try:
+            self._start_all()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
+
+    def _start_all(self) -> None:
+        """One host compiles the kernels; the other two then take them from its cache."""
+        first, *others = HOSTS
+        for code in (OFFICE, "nations", first):
+            self.start(code)
+        self.wait_for([first])
+        for code in others:
+            self.start(code)
 
     def start(self, code: str) -> None:
         """Start one role; "nations" stands for all their agents."""
@@ -70,7 +81,15 @@ class Roles(AbstractContextManager["Roles"]):
         Raises:
             RoleFailedError: one ended, or the machine is too slow.
         """
-        homes = [self._stage.home(c) for c in (OFFICE, *HOSTS, *self._stage.codes)]
+        self.wait_for((OFFICE, *HOSTS, *self._stage.codes))
+
+    def wait_for(self, codes: Sequence[str]) -> None:
+        """Until these roles have opened their homes and are at work.
+
+        Raises:
+            RoleFailedError: one ended, or the machine is too slow.
+        """
+        homes = [self._stage.home(code) for code in codes]
         until = time.monotonic() + START_SECONDS
         while not all((home / "ready").exists() for home in homes):
             self.check()

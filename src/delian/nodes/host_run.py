@@ -21,7 +21,8 @@ from delian.shares.kernels_numba import NumbaKernels, is_supported
 from delian.shares.kernels_numpy import NumpyKernels
 from delian.shares.keys import agree, run_context
 from delian.shares.links import LinkError
-from delian.shares.session import Run
+from delian.shares.rehearsal import rehearse
+from delian.shares.session import Mode, Run
 from delian.terms.encode import Digest
 from delian.terms.errors import UnavailableError
 from delian.terms.round_terms import RoundTerms
@@ -93,7 +94,7 @@ def run_round(job: Job) -> SafeTable:
         run = Run(
             links,
             keys,
-            "malicious" if terms.mode == "malicious" else "semi-honest",
+            _mode(terms),
             _raw(job.listed.digest),
             executor=NumbaExecutor(),
             kernels=_kernels(),
@@ -141,9 +142,17 @@ def _meet(job: Job, rank: int) -> list[MeshLinks]:
 
 
 def warm(terms: RoundTerms) -> None:
-    """Compile kernels and build the circuits of *terms* before the links open."""
+    """Compile kernels and build the circuits of *terms* before the links open.
+
+    Raises:
+        RehearsalError: this machine does not compute what it must.
+    """
     netlist_digest(terms, len(terms.nations))
-    _kernels()
+    rehearse(NumbaExecutor(), _kernels(), _mode(terms))
+
+
+def _mode(terms: RoundTerms) -> Mode:
+    return "malicious" if terms.mode == "malicious" else "semi-honest"
 
 
 def _kernels() -> Kernels:
