@@ -115,10 +115,10 @@ def run_round(job: Job) -> SafeTable:
             link.abort("the run failed")
         raise
     else:
-        for link in links:
-            link.close()
         return safe
     finally:
+        for link in links:
+            link.close()
         if run is not None:
             run.erase()
 
