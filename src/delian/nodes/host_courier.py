@@ -17,12 +17,11 @@ def carry_in(home: Path, parcels: Sequence[Parcel]) -> Taken:
     host = Host.open(home)
     parts = HandedParts(host.desk, host.office)
     host.office = parts
-    mine = [p for p in parcels if is_part(p.data)]
-    for parcel in mine:
-        parts.keep(parcel.data)
-    papers = [p for p in parcels if not is_part(p.data)]
-    taken = take_in(papers, host.desk.store, host.receive)
-    return Taken((*(p.name for p in mine), *taken.taken), taken.later, taken.refused)
+
+    def receive(data: bytes) -> None:
+        (parts.keep if is_part(data) else host.receive)(data)
+
+    return take_in(parcels, host.desk.store, receive)
 
 
 def carry_out(home: Path, folder: Path, *, again: bool = False) -> tuple[str, ...]:

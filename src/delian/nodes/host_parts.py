@@ -2,11 +2,13 @@
 
 from typing import Protocol
 
+from delian.contribute.arrival import check_part
 from delian.contribute.contribution import MAGIC, Slice, read_contribution
 from delian.contribute.errors import AlteredError
 from delian.contribute.manifest import Manifest
 from delian.crypto.chunked import MemorySource
 from delian.nodes.desk import Desk
+from delian.nodes.round_view import OtherRoundError
 from delian.terms.errors import NotYetError
 
 
@@ -36,12 +38,19 @@ class HandedParts:
         self._desk, self._office = desk, office
 
     def keep(self, data: bytes) -> None:
-        """Keep a part that was handed in; it is judged when its manifest comes.
+        """Keep our part that was handed in; it is judged when its manifest comes.
 
         Raises:
-            InputError: not a contribution.
+            InputError: not a contribution, or a copy that does not carry our part.
+            AlteredError: the part is not what its manifest says; what is kept stays.
         """
-        manifest = read_contribution(MemorySource(data)).manifest
+        contribution = read_contribution(MemorySource(data))
+        manifest = contribution.manifest
+        hosts = [part.host for part in manifest.parts]
+        if self._desk.code not in hosts:
+            raise OtherRoundError("this sheet is not sealed to this host")
+        rank = hosts.index(self._desk.code)
+        check_part(manifest, contribution.part(rank), rank)
         blob = self._desk.blobs.put(data)
         self._desk.store.remember(f"handed/{manifest.digest}", blob.encode())
 
