@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,24 +11,27 @@ import pytest
 
 from delian.cli.main import run
 from delian.nodes.desk import Desk
-from tests.cli_world import EVERYBODY, NATIONS, START, call, first_hour, make_terms, terms_file
+from tests.cli_world import (
+    EVERYBODY,
+    NATIONS,
+    START,
+    call,
+    first_hour,
+    free_ports,
+    make_terms,
+    terms_file,
+)
 
 ROOT = Path(__file__).parents[2]
 HOWTO = (ROOT / "docs" / "howto" / "first-hour.md").read_text(encoding="utf-8")
 TRIES = 200
 
 
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def hour(tmp_path_factory):
     """Everybody settled; the secretariat and one agent run as processes of their own."""
     folder = tmp_path_factory.mktemp("hour")
-    homes = first_hour(folder, office=f"https://127.0.0.1:{free_port()}")
+    homes = first_hour(folder, office=f"https://127.0.0.1:{free_ports(1)[0]}")
     started = []
     for words in (
         ("secretariat", "run", "--home", homes["SEC"]),
@@ -78,7 +80,7 @@ def test_doctor_says_what_is_down(hour, tmp_path):
     address = re.search(r"https://[\d.:]+", toml).group()
     try:
         (homes["NOR"] / "node.toml").write_text(
-            toml.replace(address, f"https://127.0.0.1:{free_port()}")
+            toml.replace(address, f"https://127.0.0.1:{free_ports(1)[0]}")
         )
         (homes["NOR"] / "keys" / "officer.key").chmod(0o644)
         said = json.loads(call("doctor", "--home", homes["NOR"], "--json", code=5))
