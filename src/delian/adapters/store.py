@@ -1,7 +1,7 @@
 """A node's durable memory: documents, its ledger, what it must remember, and what it must send.
 
-SQLite by default, PostgreSQL by address; one schema through SQLAlchemy Core. A step and the
-messages it causes are one transaction, so a crash neither loses nor repeats a step.
+SQLite, one schema through SQLAlchemy Core. A step and the messages it causes are one
+transaction, so a crash neither loses nor repeats a step.
 """
 
 import threading
@@ -88,22 +88,20 @@ class Store:
     """The database of one node.
 
     Args:
-        address: A path for SQLite, or a SQLAlchemy address such as ``postgresql+psycopg://…``.
+        path: Of the database file; made where it is missing.
 
     Raises:
         StoreError: it cannot be opened, or was made by another schema version.
     """
 
-    def __init__(self, address: Path | str) -> None:
-        url = f"sqlite:///{address}" if isinstance(address, Path) else address
+    def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
         self._open: Connection | None = None
         self._reader: Connection | None = None
         self.rollbacks = 0
         try:
-            if isinstance(address, Path):
-                address.parent.mkdir(parents=True, exist_ok=True)
-            self._engine = _engine(url)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._engine = _engine(path)
             _META.create_all(self._engine)
         except (SQLAlchemyError, OSError) as error:
             raise StoreError(
@@ -291,10 +289,8 @@ class Store:
         return [bytes(row[0]) for row in self._ask(query)]
 
 
-def _engine(url: str) -> Engine:
-    if not url.startswith("sqlite"):
-        return create_engine(url)
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+def _engine(path: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:

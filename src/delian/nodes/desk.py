@@ -86,7 +86,7 @@ class Desk:
             DelianError: settings, roster or keys are missing or do not hold.
         """
         settings = load(home, environ=environ)
-        store = Store(settings.database or home / "state.db")
+        store = Store(home / "state.db")
         memberships = known_memberships(home, settings.roster_digest)
         membership = memberships[-1]
         party = membership.roster.party(settings.code)

@@ -38,7 +38,6 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("office", "", "Address of the secretariat, https://host:port; empty for files only."),
     Setting("office_code", "SEC", "Party code of the secretariat."),
     Setting("roster_digest", None, "Digest of the first roster, received out of band."),
-    Setting("database", "", "Address of a PostgreSQL database; empty for SQLite in the home."),
     Setting("listen", "127.0.0.1:0", "Where a host or the secretariat listens, address:port."),
     Setting("peers", "", "The other hosts, 'alpha=address:port,bravo=address:port'."),
     Setting("lanes", 2, "Links that a host keeps to each of its peers.", "links"),
@@ -63,7 +62,6 @@ class Settings:
     office: str
     office_code: str
     roster_digest: str
-    database: str
     listen: str
     peers: str
     lanes: int
