@@ -1,9 +1,10 @@
 """A small alliance that is built by nothing but the command line, on a clock the test moves."""
 
 import io
+import socket
 import time
 from contextlib import redirect_stderr, redirect_stdout
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from delian.adapters.clock import PacedClock, ScaledClock, pace_bytes
 from delian.cli.main import run
@@ -19,7 +20,7 @@ from delian.terms.round_terms import Calendar, RoundTerms, Rule
 NATIONS = ("BEL", "CZE", "DNK", "FRA", "NOR", "POL")
 HOSTS = ("alpha", "bravo", "charlie")
 EVERYBODY = (*NATIONS, *HOSTS, "SEC")
-START = datetime.fromisoformat("2026-09-01T12:00:00+00:00")
+START = datetime.now(UTC).replace(microsecond=0)  # parties join on the day of their cards
 
 
 def call(*words, code=0):
@@ -31,7 +32,7 @@ def call(*words, code=0):
     return out.getvalue()
 
 
-def first_hour(folder, *, office=""):
+def first_hour(folder, *, office="", ports=()):
     """Homes of everybody, settled, and the signed root, as docs/howto/first-hour.md does it."""
     homes = {code: folder / code for code in EVERYBODY}
     roles = {**dict.fromkeys(NATIONS, "nation"), **dict.fromkeys(HOSTS, "host")}
@@ -52,6 +53,10 @@ def first_hour(folder, *, office=""):
         more = ("--office", office) if office else ()
         if code == "SEC" and office:
             more += ("--listen", office.removeprefix("https://"))
+        if code in HOSTS and ports:
+            at = {h: f"127.0.0.1:{port}" for h, port in zip(HOSTS, ports, strict=True)}
+            peers = ",".join(f"{h}={a}" for h, a in at.items() if h != code)
+            more += ("--listen", at[code], "--peers", peers)
         call("init", "settle", signed, "--home", home, "--digest", digest, *more)
     root = folder / "root.json"
     call("init", "root", "--home", homes["SEC"], "--out", root)
@@ -130,6 +135,15 @@ def filled(terms, nation, figure=5):
     """A sheet of *nation* with one figure everywhere."""
     lines = template_csv(terms, nation).decode().splitlines()
     return "\r\n".join([*lines[:2], *(f"{line}{figure}" for line in lines[2:])]).encode() + b"\r\n"
+
+
+def free_ports(count):
+    """Ports of loopback that nobody listens at."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    found = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return found
 
 
 def terms_file(folder, terms):

@@ -100,7 +100,8 @@ def test_officers_speak_while_silence_runs(files):
 def test_while_silence_runs_status_says_until_when(files):
     (waits,) = files.before["waits"]
     assert waits.startswith("terms ")
-    assert "speak until 2026-09-" in waits
+    ends = files.before["proposals"][0]["ends"]
+    assert f"speak until {ends}" in waits
     assert files.before["proposals"][0]["state"] == "pending"
 
 

@@ -127,6 +127,8 @@ class Nation:
         if office not in signers(envelope, self.desk.membership.resolve):
             raise RefusedError("a ledger proof is signed by the secretariat")
         if self.desk.store.note(f"checkpoint/{proof.new}") is None:
+            if proof.old and self.desk.store.note(f"checkpoint/{proof.old}") is None:
+                raise NotYetError("the ledger proof before this one has not arrived")
             proof.check((self.desk.store.note("checkpoint") or b"").decode())
             self.desk.store.remember("checkpoint", proof.new.encode())
             self.desk.store.remember(f"checkpoint/{proof.new}", b"1")
