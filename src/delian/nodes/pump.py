@@ -1,7 +1,8 @@
 """Carries papers between a node and the secretariat until it is told to stop.
 
 The pump decides nothing: it sends what the node has queued, hands the node what is new, and lets
-it act. A paper that is refused for good is not sent again; an office that is away is tried again.
+it act. A paper that is refused for good is not sent again; an office that is away is tried again,
+and so is a paper that must wait or for which something could not be fetched.
 """
 
 import logging
@@ -92,8 +93,8 @@ class Pump:
             for item in items:
                 self._hand_in(item.kind, item.body)
                 self._store.remember("feed", str(item.seq).encode())
-        if items:
-            for name, body in self._store.notes("later/").items():
+        for name, body in self._store.notes("later/").items():
+            with self._store.step():
                 self._store.forget(name)
                 self._hand_in("again", body)
         self._act()
@@ -116,7 +117,7 @@ class Pump:
         try:
             with self._store.step():
                 self._node.receive(body)
-        except NotYetError as error:
+        except (NotYetError, UnavailableError) as error:
             self._store.remember(f"later/{digest(body)}", body)
             LOG.info("kept for later: %s: %s", kind, error.message)
         except DelianError as error:
