@@ -30,6 +30,13 @@ ENDS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an installed package, whatever called this test."""
+    monkeypatch.delenv("DELIAN_PROGRAM", raising=False)
+    monkeypatch.delenv("DELIAN_DEBUG", raising=False)
+
+
 @pytest.fixture
 def verb(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException | None], None]:
     """Make ``delian probe`` a verb that ends in the given way."""
