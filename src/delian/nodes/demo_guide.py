@@ -21,7 +21,7 @@ Attack      ./start attack {release} {second} --sheets {sheets}
             write your own: opened.json is described in docs/formats/opened.md
 Look inside homes/FRA               one nation's node: its papers, its ledger, its log
             homes/alpha             one host: sealed parts only; it never held a figure
-            ./start ledger check homes/SEC/state.db
+            ./start ledger check --home homes/SEC
 Sheets      sheets/                 the {nations} plain sheets, here only so that you can judge
 
 HOW CLOSE ANYBODY CAN COME
