@@ -3,12 +3,16 @@
 The tests are one story and run in their order. Only the three hosts have links to each other.
 """
 
+import io
 import json
 import threading
+from datetime import timedelta
 
 import pytest
 
 from delian.adapters import http_client
+from delian.approve.mandate import Mandate
+from delian.crypto.dsse import Envelope
 from delian.nodes.desk import Desk
 from delian.nodes.host import Host
 from delian.nodes.secretariat import Secretariat
@@ -109,6 +113,29 @@ def test_terms_are_agreed_by_files_alone(files):
     agreed = files.status("FRA")
     assert agreed["proposals"][0]["state"] == "agreed"
     assert any("send a sheet or state absence" in text for text in agreed["waits"])
+
+
+@pytest.mark.parametrize("answer", ["n\n", ""])
+def test_nothing_leaves_without_a_yes(files, monkeypatch, answer):
+    sheet, home = files.folder / "FRA.csv", files.homes["FRA"]
+    sheet.write_bytes(filled(files.terms, "FRA"))
+    shown = json.loads(call("contribute", sheet, "--home", home, "--dry-run", "--json"))
+    assert shown["round"] == "R-1"
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    call("contribute", sheet, "--home", home, code=1)
+    call("absent", "--home", home, code=1)
+    assert "our sheet: not sent" in files.status("FRA")["facts"]
+    assert [
+        p for p in Desk.open(home).store.outbox() if p.kind in ("contribution", "absence")
+    ] == []
+
+
+def test_a_sheet_with_errors_is_named_and_not_sent(files):
+    sheet, home = files.folder / "bad.csv", files.homes["FRA"]
+    sheet.write_bytes(filled(files.terms, "FRA", figure="many"))
+    said = json.loads(call("contribute", sheet, "--home", home, "--yes", "--json", code=2))
+    assert said["error"]["code"] == "sheet"
+    assert len(said["findings"]) == len(files.terms.frame.cells)
 
 
 def test_sheets_go_out_and_receipts_come_back(files):
@@ -222,7 +249,8 @@ def test_files_in_any_order_wait_for_each_other(files):
     assert (said["later"], said["refused"]) == ([], [])
     known = json.loads(call("status", "--home", fresh, "--json"))["rounds"][0]
     assert "closed; absent: POL" in known["facts"]
-    assert known["trouble"] == ""
+    # It has forgotten what it sent, says so, and signs nothing (docs/howto/keys.md).
+    assert known["trouble"] == "closing: the list does not hold the sheet that BEL sent last"
 
 
 def test_a_part_for_another_host_or_altered_takes_no_place(files):
@@ -264,6 +292,19 @@ def test_explain_names_signers_ledger_entry_and_evidence(files):
     call("explain", "sha256:ffffffffffff", "--home", home, code=2)
     terms = json.loads(call("explain", files.terms.digest, "--home", home, "--json"))
     assert {f"{code}/agent" for code in NATIONS} < set(terms["signed_by"])
+
+
+def test_a_mandate_names_a_key_that_never_left_the_stand_in(files):
+    made = json.loads(call("agent", "stand-in-key", "--home", files.homes["BEL"], "--json"))["key"]
+    until = utc_text(files.clock.clock.now_utc() + timedelta(days=60))
+    out, home = files.folder / "mandate.dsse.json", files.homes["FRA"]
+    words = ("--to", "BEL", "--key", made, "--round", "R-1", "--until", until, "--out", out)
+    given = json.loads(call("agent", "mandate", "--home", home, *words, "--json"))["digest"]
+    why = json.loads(call("explain", given, "--home", home, "--json"))
+    assert (why["kind"], why["signed_by"]) == ("mandate", ["FRA/officer"])
+    mandate = Mandate.from_wire(Envelope.from_wire(out.read_bytes()).payload)
+    assert Desk.open(files.homes["BEL"]).stand_in_key(mandate).public.to_wire() == made
+    call("courier", "import", out, "--home", files.homes["SEC"])
 
 
 def test_a_reader_is_named_at_the_secretariat(files):
