@@ -478,7 +478,7 @@ class Secretariat:
         number, previous = self.publisher.next_edition(terms.audience)
         marking = marking_text(Label.from_plain(terms.label), bundled_policy())
         package = render(table, terms, Edition(number, marking, previous))
-        silence = Duration(terms.calendar.release_silence_hours, "hours")
+        silence = _silence(terms, terms.calendar.release_silence_hours)
         draft = self._release_proposal(view, b"-", now_utc, silence, checkpoint, amended, ())
         mandates = _running_mandates(view, draft.silence_ends_utc)
         statement = build_statement(
@@ -612,7 +612,7 @@ class Secretariat:
             nations=terms.nations,
             chair=self.desk.code,
             opened_utc=now_utc,
-            silence=Duration(terms.calendar.terms_silence_hours, "hours"),
+            silence=_silence(terms, terms.calendar.terms_silence_hours),
             reject_window=Duration(max(1, terms.calendar.terms_silence_hours // 4), "hours"),
             holidays=terms.calendar.holidays,
             extension_limit=terms.calendar.extension_limit,
@@ -723,6 +723,13 @@ class Secretariat:
             "voices": [to_plain(v) for v in view.voices.values() if v.said.is_about(proposal)],
             "released": released.decode() if released else None,
         }
+
+
+def _silence(terms: RoundTerms, hours: int) -> Duration:
+    """How long silence lasts by the calendar of the terms."""
+    if terms.calendar.working_time:
+        return Duration(hours // 24, "working days")
+    return Duration(hours, "hours")
 
 
 def _running_mandates(view: ReleaseView, ends_utc: datetime) -> tuple[Digest, ...]:

@@ -109,9 +109,11 @@ class Calendar:
         sheets_until: Last moment for sheets.
         terms_silence_hours: Of the procedure on these terms.
         release_silence_hours: Of the procedure on each release.
-        holidays: Days on which working-day durations do not run.
-        extension_limit: How often the chair may extend one procedure.
         retain_until: Envelopes are erased after this moment at the latest.
+        holidays: Days on which working time does not run.
+        extension_limit: How often the chair may extend one procedure.
+        working_time: True counts silence in working days of 24 hours: Saturdays, Sundays and
+            holidays stand still; the hours must be whole days then.
     """
 
     sheets_until: datetime
@@ -120,6 +122,12 @@ class Calendar:
     retain_until: datetime
     holidays: tuple[date, ...] = ()
     extension_limit: int = 1
+    working_time: bool = False
+
+    def __post_init__(self) -> None:
+        hours = (self.terms_silence_hours, self.release_silence_hours)
+        if self.working_time and any(h % 24 for h in hours):
+            raise TermsError("in working time, silence lasts whole days of 24 hours")
 
     def to_plain(self) -> dict[str, Plain]:
         """The canonical form."""
@@ -130,6 +138,7 @@ class Calendar:
             "retain_until": utc_text(self.retain_until),
             "holidays": [d.isoformat() for d in self.holidays],
             "extension_limit": self.extension_limit,
+            "working_time": self.working_time,
         }
 
     @classmethod
@@ -147,6 +156,7 @@ class Calendar:
             f.utc("retain_until"),
             holidays,
             f.whole("extension_limit", 0, 10),
+            f.flag("working_time"),
         )
         f.end()
         return calendar
