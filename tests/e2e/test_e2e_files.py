@@ -16,6 +16,7 @@ from delian.crypto.dsse import Envelope
 from delian.nodes.desk import Desk
 from delian.nodes.host import Host
 from delian.nodes.secretariat import Secretariat
+from delian.nodes.secretariat_publish import Publisher
 from delian.terms.encode import utc_text
 from tests.cli_world import (
     HOSTS,
@@ -337,3 +338,29 @@ def test_a_successor_roster_stops_no_history(files):
     assert Desk.open(home).key_under("officer", 1).public != new
     keys = json.loads(call("keys", "list", "--home", home, "--json"))["keys"]
     assert {key["state"] for key in keys} == {"in use"}
+
+
+def test_the_next_root_pins_the_next_roster_and_old_releases_stay_valid(files):
+    """After test_a_successor_roster: readers keep the root that they pinned."""
+    office, made = files.homes["SEC"], files.folder / "root-2.json"
+    call("init", "root", "--home", office, "--out", made)
+    parts = []
+    for code in NATIONS[:4]:
+        parts.append(files.folder / f"root-2.{code}.json")
+        call("agent", "sign-root", made, "--home", files.homes[code], "--out", parts[-1])
+    out = files.folder / "root-2.signed.json"
+    call("init", "join-root", *parts[:3], "--home", office, "--out", out, code=1)
+    call("init", "join-root", *parts, "--home", office, "--out", out)
+    publisher = Publisher(Desk.open(office))
+    repository = publisher.load("industry", files.clock.clock.now_utc())
+    assert len(repository.roots) == 2
+    (folder,) = (office / "releases").iterdir()
+    for name, data in repository.metadata_files().items():
+        (folder / "metadata" / name).write_bytes(data)
+    for path in list((folder / "metadata").iterdir()):
+        if path.name not in repository.metadata_files():
+            path.unlink()
+    words = ("--no-state", "--at", now(files), "--json")
+    said = json.loads(call("verify", folder, "--root", files.folder / "root.signed.json", *words))
+    assert said["verified"]
+    assert "version 2" in said["checks"][1]["detail"]

@@ -1,6 +1,7 @@
 """Loads the code of the one role that a home has: a machine holds no other role's code."""
 
 import importlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ def role_of(home: Path) -> str:
     Raises:
         SettingsError: no home of a node, or an unknown role.
     """
-    role = load(home).role
+    role = load(home, environ=os.environ).role
     if role not in ROLES:
         raise SettingsError(f"the role '{role[:40]}' is none of {', '.join(ROLES)}")
     return role

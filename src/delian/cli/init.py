@@ -13,13 +13,12 @@ from delian.nodes.genesis import (
     first_roster,
     join_signatures,
     make_party,
-    plan_root,
     read_card,
     read_roster,
     sign_in,
     successor_roster,
 )
-from delian.nodes.settling import join_root, settle_home
+from delian.nodes.settling import join_root, next_root, settle_home
 from delian.terms.encode import canonical
 from delian.terms.errors import InputError
 
@@ -154,9 +153,8 @@ def settle(
 @click.option("--days", type=click.IntRange(30, 3650), default=800, help="How long it is valid.")
 @out_option
 def root(home: Path, days: int, out: Path) -> None:
-    """At the secretariat: make the root of the repositories; officers sign it."""
-    found = read_roster(read_bytes(home / "rosters" / "1.json", max_bytes=MAX_ROSTER_BYTES))
-    write_bytes(out, plan_root(home, found, datetime.now(UTC) + timedelta(days=days)))
+    """At the secretariat: make the first or next root of the repositories; officers sign it."""
+    write_bytes(out, next_root(home, datetime.now(UTC) + timedelta(days=days)))
     output.talk(f"delian: two thirds of the nations sign {out} with 'delian agent sign-root'")
 
 

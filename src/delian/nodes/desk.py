@@ -4,6 +4,7 @@ A paper is one file: a DSSE envelope or a contribution. Papers that several sign
 with all signatures that came so far.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -85,7 +86,7 @@ class Desk:
         Raises:
             DelianError: settings, roster or keys are missing or do not hold.
         """
-        settings = load(home, environ=environ)
+        settings = load(home, environ=os.environ if environ is None else environ)
         store = Store(home / "state.db")
         memberships = known_memberships(home, settings.roster_digest)
         membership = memberships[-1]

@@ -4,7 +4,7 @@ A private key is made on the machine that uses it and never leaves it. May touch
 certificates. ``docs/howto/first-hour.md`` walks through it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -167,34 +167,53 @@ def successor_roster(before: Roster, cards: Iterable[Party], leaving: Mapping[st
     return Roster(before.partnership, before.version + 1, ordered, before.digest)
 
 
-def plan_root(home: Path, roster: Roster, expires_utc: datetime) -> bytes:
-    """The unsigned first root of the repositories, made in the secretariat's *home*.
+def plan_root(
+    home: Path, roster: Roster, expires_utc: datetime, earlier: Sequence[Membership] = ()
+) -> bytes:
+    """The unsigned next root of the repositories, made in the secretariat's *home*.
 
-    Two thirds of the nations' officers sign it (:func:`sign_root_in`).
+    Two thirds of the nations' officers sign it (:func:`sign_root_in`), for a later root two
+    thirds of those that the root before names, too.
+
+    Args:
+        home: The secretariat's; its version follows the roots that lie there.
+        roster: The newest; its nations' officers sign from now on.
+        expires_utc: When it must have been replaced.
+        earlier: Every checked roster, oldest first; releases under each of them stay valid.
     """
-    keys = {
-        name: PrivateKey.from_secret_bytes(
-            read_bytes(home / "keys" / f"repository-{name}.key")
-        ).public
-        for name in REPOSITORY_KEYS
-    }
-    nations = {p.code: PublicKey.from_wire(p.keys["officer"]) for p in roster.of_kind(Kind.ALLY)}
+    keys = {name: _key(home / "keys", f"repository-{name}").public for name in REPOSITORY_KEYS}
+    allies = [p for p in roster.of_kind(Kind.ALLY) if p.left is None]
+    pins = {m.roster.version: RosterPin(m.roster.digest, m.recovered) for m in earlier}
     plan = RootPlan(
         roster.partnership,
-        1,
+        len(known_roots(home)) + 1,
         expires_utc,
-        nations,
+        {p.code: PublicKey.from_wire(p.keys["officer"]) for p in allies},
         keys["targets"],
         keys["online"],
-        {roster.version: RosterPin(roster.digest)},
+        {roster.version: RosterPin(roster.digest), **pins},
     )
     return make_root(plan)
 
 
+def known_roots(home: Path) -> tuple[bytes, ...]:
+    """Every root of the repositories in the secretariat's *home*, oldest first."""
+    found: list[bytes] = []
+    path = home / "root.json"
+    while path.exists():
+        found.append(read_bytes(path))
+        path = home / "roots" / f"{len(found) + 1}.json"
+    return tuple(found)
+
+
 def sign_root_in(home: Path, root: bytes) -> bytes:
-    """The root with the signature of the officer whose key is in *home*."""
-    key = PrivateKey.from_secret_bytes(read_bytes(home / "keys" / "officer.key"))
-    return sign_root(root, [key])
+    """The root with the signature of the officer whose key is in *home*.
+
+    A key that was replaced signs beside the new one: the root before may name it.
+    """
+    folders = [home / "keys", *sorted((home / "keys" / "old").glob("*"))]
+    keys = [_key(folder, "officer") for folder in folders if (folder / "officer.key").exists()]
+    return sign_root(root, keys or [_key(home / "keys", "officer")])
 
 
 def settle(home: Path, envelope: Envelope, pinned: Digest, values: Mapping[str, str | int]) -> None:

@@ -21,7 +21,7 @@ from delian.terms.party import PURPOSES, Party
 
 FORMAT = "delian-home-backup"
 MAX_KEY_BYTES = 65536
-_KEPT = ("card.json", "node.toml", "rosters", "keys", "root.json")
+_KEPT = ("card.json", "node.toml", "rosters", "keys", "root.json", "roots")
 _TLS = ("host-tls", "office-tls")
 
 

@@ -10,6 +10,7 @@ from delian.approve.withdrawal import Withdrawal
 from delian.crypto.dsse import Envelope
 from delian.crypto.sign import PrivateKey
 from delian.nodes.desk import Desk
+from delian.nodes.genesis import known_roots
 from delian.nodes.release_view import ReleaseView
 from delian.release.bundle import METADATA, WITHDRAWALS, release_files, release_folder
 from delian.release.package import Edition, render
@@ -19,6 +20,7 @@ from delian.release.repository import (
     Validity,
     open_repository,
     publish,
+    rotate,
     withdraw,
 )
 from delian.release.statement import Statement
@@ -61,7 +63,7 @@ class Publisher:
     def publish(self, view: ReleaseView, statement: Statement, now_utc: datetime) -> Path:
         """Put a release into its repository and its folder; again after a crash is harmless."""
         files = self._files(view, statement)
-        repository = self._load(statement.audience, now_utc)
+        repository = self.load(statement.audience, now_utc)
         if statement.release_id not in repository.releases:
             validity = Validity.until(now_utc + timedelta(days=VALID_DAYS))
             repository = publish(repository, statement.release_id, files, self._keys(), validity)
@@ -85,7 +87,7 @@ class Publisher:
             if Envelope.from_wire(p.body).payload == withdrawal.to_wire()
         )
         name = file_name(statement, withdrawal.nation)
-        repository = self._load(statement.audience, now_utc)
+        repository = self.load(statement.audience, now_utc)
         if statement.release_id in repository.releases:
             validity = Validity.until(now_utc + timedelta(days=VALID_DAYS))
             repository = withdraw(
@@ -144,17 +146,25 @@ class Publisher:
     def _folder(self, audience: str) -> Path:
         return self.desk.home / "repository" / audience
 
-    def _load(self, audience: str, now_utc: datetime) -> Repository:
+    def load(self, audience: str, now_utc: datetime) -> Repository:
+        """The repository of *audience* under the newest root in the home; nothing is written.
+
+        Raises:
+            RootMissingError: there is no root yet.
+        """
         folder = self._folder(audience) / METADATA
+        roots = known_roots(self.desk.home)
+        validity = Validity.until(now_utc + timedelta(days=VALID_DAYS))
         if (folder / "timestamp.json").exists():
-            return Repository.from_files({p.name: p.read_bytes() for p in folder.iterdir()})
-        root = self.desk.home / "root.json"
-        if not root.exists():
+            known = Repository.from_files({p.name: p.read_bytes() for p in folder.iterdir()})
+            for root in roots[len(known.roots) :]:
+                known = rotate(known, root, self._keys(), validity)
+            return known
+        if not roots:
             raise RootMissingError(
                 "the root of the repositories is missing", hint="see docs/howto/first-hour.md"
             )
-        validity = Validity.until(now_utc + timedelta(days=VALID_DAYS))
-        return open_repository((root.read_bytes(),), audience, self._keys(), validity)
+        return open_repository(roots, audience, self._keys(), validity)
 
     def _save(self, repository: Repository) -> None:
         """The timestamp last: a reader sees the old state or the new one."""

@@ -1,13 +1,14 @@
 """Puts checked rosters and roots into a home, so that its node can start or go on."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from delian.adapters.files import read_bytes, write_bytes
 from delian.approve.membership import Membership
 from delian.crypto.dsse import Envelope
 from delian.nodes.desk import keep_roster, known_memberships
-from delian.nodes.genesis import read_card, read_roster, settle
+from delian.nodes.genesis import known_roots, plan_root, read_card, read_roster, settle
 from delian.nodes.keyring import take_over
 from delian.nodes.settings import load
 from delian.release.repository import check_roots, join_roots
@@ -77,13 +78,22 @@ def _lost(membership: Membership) -> tuple[str, ...]:
     return tuple(k for k in membership.recovered if "seal" not in k and "tls" not in k)
 
 
+def next_root(home: Path, expires_utc: datetime) -> bytes:
+    """The unsigned root that follows those in the secretariat's *home*, over every roster there."""
+    memberships = known_memberships(home, load(home).roster_digest)
+    return plan_root(home, memberships[-1].roster, expires_utc, memberships)
+
+
 def join_root(home: Path, signed: Sequence[bytes]) -> bytes:
     """The root with every signature, kept in the secretariat's *home*.
 
     Raises:
-        RefusedError: fewer than two thirds of the officers have signed.
+        RefusedError: fewer than two thirds of the officers have signed, by this root or by the
+            one before.
     """
     joined = join_roots(signed[0], signed[1:])
-    check_roots((joined,))
-    write_bytes(home / "root.json", joined)
+    chain = (*known_roots(home), joined)
+    check_roots(chain)
+    place = "root.json" if len(chain) == 1 else f"roots/{len(chain)}.json"
+    write_bytes(home / place, joined)
     return joined
