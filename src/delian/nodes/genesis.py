@@ -117,7 +117,8 @@ def sign_in(home: Path, roster: Roster, code: str) -> Envelope:
         changed = [p for p in fresh.keys if fresh.keys[p] != card.keys.get(p) and p in SIGNS]
         keys[signing] = _key(home / "keys" / ("next" if signing in changed else ""), signing)
         for purpose in changed:
-            keys[f"{purpose}@{roster.version - 1}"] = _key(home / "keys", purpose)
+            if (home / "keys" / f"{purpose}.key").exists():  # a lost key makes it a recovery
+                keys[f"{purpose}@{roster.version - 1}"] = _key(home / "keys", purpose)
     else:
         raise RefusedError("the roster does not hold this party's own card", hint="refuse to sign")
     signed = [sign_roster(roster, f"{code}/{name}", key) for name, key in keys.items()]

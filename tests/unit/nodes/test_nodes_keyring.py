@@ -129,6 +129,17 @@ def test_rotated_keys_are_vouched_for_by_the_old_ones_and_then_take_over(homes):
     assert keyring.take_over(homes["AAA"], second.party("AAA"), 2) == ()
 
 
+def test_a_lost_key_is_replaced_by_a_recovery_that_the_roster_shows(homes):
+    first = first_roster("League", cards(homes).values())
+    (homes["AAA"] / "keys/agent.key").unlink()
+    fresh = keyring.rotate(homes["AAA"], ["agent"], NOW)
+    second = successor_roster(first, [fresh], {})
+    membership = check_successor(first, sign_all(homes, second))
+    assert membership.recovered == ("AAA/agent",)
+    assert keyring.take_over(homes["AAA"], second.party("AAA"), 2) == ("agent.key",)
+    assert {k.state for k in keyring.list_keys(homes["AAA"])} == {"in use"}
+
+
 def test_a_host_rotates_its_sealing_key_and_certificate(homes):
     first = first_roster("League", cards(homes).values())
     fresh = keyring.rotate(homes["alpha"], ["host-seal", "host-tls"], NOW)
