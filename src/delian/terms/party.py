@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
+from functools import cached_property
 from typing import Any
 
 from delian.terms.encode import Digest, Fields, MalformedError, Plain, digest_of
@@ -127,7 +129,7 @@ class Party:
         return party
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Roster:
     """All parties of a partnership, at one version.
 
@@ -186,7 +188,7 @@ class Roster:
         """Key ids that must stand under this roster: every party that can sign."""
         return tuple(f"{p.code}/{SIGNING[p.kind]}" for p in self.parties if p.kind in SIGNING)
 
-    @property
+    @cached_property
     def digest(self) -> Digest:
         """What nodes pin."""
         return digest_of(self.to_plain())
