@@ -119,8 +119,11 @@ def test_too_few_officers_make_no_root(hour, tmp_path):
     folder, homes = hour
     parts = [folder / f"root.{code}.json" for code in NATIONS[:3]]
     out = tmp_path / "root.json"
-    call("init", "join-root", *parts, "--home", homes["SEC"], "--out", out, code=1)
+    call("init", "join-root", *parts, "--home", tmp_path / "sec", "--out", out, code=1)
     assert not out.exists()
+    kept = (homes["SEC"] / "root.json").read_bytes()
+    call("init", "join-root", *parts, "--home", homes["SEC"], "--out", out)  # nothing is lost
+    assert out.read_bytes() == kept
 
 
 def test_a_home_is_not_settled_on_another_digest(hour, tmp_path):

@@ -21,7 +21,7 @@ def _round(office: Secretariat, view: ReleaseView, now_utc: datetime) -> RoundSt
     view.look(now_utc)
     plain = [p for p, _ in proposals(view, now_utc)]
     sheets = office.sheets[view.round_id]
-    nations = set(view.known_terms().nations)
+    nations = set() if view.terms is None else set(view.terms.nations)
     silent = sorted(nations - set(sheets.known()))
     disputed = sorted(n for n, (m, _) in sheets.manifests.items() if m.digest in sheets.disputed)
     said: list[str] = []

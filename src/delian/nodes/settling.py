@@ -11,7 +11,7 @@ from delian.nodes.desk import keep_roster, known_memberships
 from delian.nodes.genesis import known_roots, plan_root, read_card, read_roster, settle
 from delian.nodes.keyring import take_over
 from delian.nodes.settings import load
-from delian.release.repository import check_roots, join_roots
+from delian.release.repository import check_roots, join_roots, root_version
 from delian.terms.encode import Digest
 from delian.terms.errors import InputError, RefusedError
 from delian.terms.party import Kind, Roster
@@ -91,8 +91,11 @@ def join_root(home: Path, signed: Sequence[bytes]) -> bytes:
         RefusedError: fewer than two thirds of the officers have signed, by this root or by the
             one before.
     """
-    joined = join_roots(signed[0], signed[1:])
-    chain = (*known_roots(home), joined)
+    joined, known = join_roots(signed[0], signed[1:]), known_roots(home)
+    version = root_version(joined)
+    if version <= len(known):  # more signatures for a root that is here already
+        joined = join_roots(known[version - 1], [joined])
+    chain = (*known[: version - 1], joined)
     check_roots(chain)
     place = "root.json" if len(chain) == 1 else f"roots/{len(chain)}.json"
     write_bytes(home / place, joined)

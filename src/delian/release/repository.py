@@ -23,12 +23,28 @@ from delian.release.metadata import (
     Targets,
     Timestamp,
 )
-from delian.release.roots import RootPlan, RosterPin, check_roots, join_roots, make_root, sign_root
+from delian.release.roots import (
+    RootPlan,
+    RosterPin,
+    check_roots,
+    join_roots,
+    make_root,
+    root_version,
+    sign_root,
+)
 from delian.release.statement import check_release_id
 from delian.terms.encode import sha256_hex
 from delian.terms.errors import TamperedError
 
-__all__ = ["RootPlan", "RosterPin", "check_roots", "join_roots", "make_root", "sign_root"]
+__all__ = [
+    "RootPlan",
+    "RosterPin",
+    "check_roots",
+    "join_roots",
+    "make_root",
+    "root_version",
+    "sign_root",
+]
 
 WITHDRAWALS = "withdrawals"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")

@@ -117,6 +117,11 @@ def join_roots(data: bytes, others: Iterable[bytes]) -> bytes:
     return tuf.write(metadata)
 
 
+def root_version(data: bytes) -> int:
+    """The version of a root, from 1."""
+    return tuf.read(data, Root).signed.version
+
+
 def check_roots(roots: tuple[bytes, ...]) -> None:
     """Return if *roots* is a chain, each signed by two thirds of its own and the last officers.
 
