@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
-from functools import cached_property
 from typing import Any
 
 from delian.terms.encode import Digest, Fields, MalformedError, Plain, digest_of
