@@ -23,10 +23,10 @@ from sqlalchemy import (
     delete,
     event,
     func,
-    insert,
     select,
     update,
 )
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -156,12 +156,13 @@ class Store:
             finally:
                 self._open = None
 
-    def _run(self, statement: Any) -> Any:
-        """Write, inside the step that is open or in one of its own."""
-        with self.step():
-            if self._open is None:  # pragma: no cover - step() always opens one
-                raise StoreError("no transaction is open")
-            return self._open.execute(statement).rowcount
+    def _run(self, statement: Any) -> int:
+        """Write one statement, inside the step that is open or in one of its own."""
+        with self._lock:
+            if self._open is not None:
+                return int(self._open.execute(statement).rowcount)
+            with self.step():
+                return self._run(statement)
 
     def _ask(self, query: Any) -> Any:
         """Read: inside the step that is open, or without a transaction."""
@@ -179,15 +180,8 @@ class Store:
     def add(self, kind: str, round_id: str, who: str, body: bytes) -> tuple[Digest, bool]:
         """Keep a document; True if it is new."""
         name = digest(body)
-        with self.step():
-            if self._ask(select(_DOCUMENTS.c.seq).where(_DOCUMENTS.c.digest == name)):
-                return name, False
-            self._run(
-                insert(_DOCUMENTS).values(
-                    digest=name, kind=kind, round=round_id, who=who, body=body
-                )
-            )
-        return name, True
+        row = {"digest": name, "kind": kind, "round": round_id, "who": who, "body": body}
+        return name, self._run(insert(_DOCUMENTS).values(row).on_conflict_do_nothing()) > 0
 
     def documents(
         self, kind: str | None = None, round_id: str | None = None, *, after: int = 0
@@ -232,9 +226,8 @@ class Store:
 
     def remember(self, name: str, value: bytes) -> None:
         """Remember *value*, in place of what was there."""
-        with self.step():
-            if not self._run(update(_NOTES).where(_NOTES.c.name == name).values(value=value)):
-                self._run(insert(_NOTES).values(name=name, value=value))
+        made = insert(_NOTES).values(name=name, value=value)
+        self._run(made.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
 
     def forget(self, name: str) -> None:
         """Drop a note."""
@@ -242,18 +235,7 @@ class Store:
 
     def queue(self, name: Digest) -> None:
         """The document *name* is to be sent; twice is once."""
-        with self.step():
-            if not self._ask(select(_OUTBOX.c.seq).where(_OUTBOX.c.digest == name)):
-                self._run(insert(_OUTBOX).values(digest=name, sent=0))
-
-    def outbox(self) -> tuple[Stored, ...]:
-        """Everything that was ever queued, sent or not, oldest first."""
-        rows = self._ask(
-            select(_DOCUMENTS)
-            .join(_OUTBOX, _OUTBOX.c.digest == _DOCUMENTS.c.digest)
-            .order_by(_OUTBOX.c.seq)
-        )
-        return tuple(Stored(*row) for row in rows)
+        self._run(insert(_OUTBOX).values(digest=name, sent=0).on_conflict_do_nothing())
 
     def unsent(self) -> tuple[Stored, ...]:
         """What still has to be sent, oldest first."""
@@ -290,7 +272,8 @@ class Store:
 
 
 def _engine(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30, "check_same_thread": False})
+    options = {"timeout": 30, "check_same_thread": False}
+    engine = create_engine(f"sqlite:///{path}", connect_args=options)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:

@@ -6,6 +6,7 @@ that it is a recovery, which every verification prints.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from delian.crypto.dsse import Envelope, document_type, sign, signers
 from delian.crypto.sign import PrivateKey, PublicKey
@@ -14,6 +15,7 @@ from delian.terms.errors import NotYetError, RefusedError, TamperedError
 from delian.terms.party import SIGNING, Party, Roster
 
 KIND = "roster"
+NOT_SIGNING = ("host-seal", "host-tls", "office-tls")
 
 
 class RosterMismatchError(TamperedError):
@@ -34,7 +36,7 @@ class RosterChangeError(RefusedError):
     code = "roster-change"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Membership:
     """A roster that was checked.
 
@@ -48,8 +50,17 @@ class Membership:
 
     def resolve(self, keyid: str) -> PublicKey | None:
         """The public key behind a key id, or None for a stranger."""
-        wire = self.roster.key(keyid)
-        return None if wire is None else PublicKey.from_wire(wire)
+        return self._by_keyid.get(keyid)
+
+    @cached_property
+    def _by_keyid(self) -> dict[str, PublicKey]:
+        """Every signing key of the roster, read once."""
+        return {
+            f"{party.code}/{purpose}": PublicKey.from_wire(wire)
+            for party in self.roster.parties
+            for purpose, wire in party.keys.items()
+            if purpose not in NOT_SIGNING
+        }
 
 
 def sign_roster(roster: Roster, keyid: str, key: PrivateKey) -> Envelope:
