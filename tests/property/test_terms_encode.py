@@ -8,8 +8,14 @@ from delian.terms.encode import canonical, digest, parse, parse_utc, utc_text
 from delian.terms.errors import DelianError
 
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(st.characters(codec="utf-8"), max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=6), inner, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.text(st.characters(codec="utf-8"), max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=6), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -36,7 +42,17 @@ def test_any_bytes_are_read_or_refused(data):
 
 @pytest.mark.parametrize(
     "data",
-    [b"1.0", b"1e3", b"NaN", b"Infinity", b'{"a":1,"a":2}', b"[" * 40 + b"]" * 40, b"\xff", b"9" * 60, b" " * 65],
+    [
+        b"1.0",
+        b"1e3",
+        b"NaN",
+        b"Infinity",
+        b'{"a":1,"a":2}',
+        b"[" * 40 + b"]" * 40,
+        b"\xff",
+        b"9" * 60,
+        b" " * 65,
+    ],
 )
 def test_refused(data):
     with pytest.raises(DelianError):
@@ -54,7 +70,9 @@ def test_moments_read_back(moment):
     assert parse_utc(utc_text(moment)) == moment
 
 
-@pytest.mark.parametrize("text", ["2026-11-21", "2026-11-21T00:00:00", "2026-11-21T00:00:00+01:00", None, "xZ"])
+@pytest.mark.parametrize(
+    "text", ["2026-11-21", "2026-11-21T00:00:00", "2026-11-21T00:00:00+01:00", None, "xZ"]
+)
 def test_other_moments_refused(text):
     with pytest.raises(DelianError):
         parse_utc(text)

@@ -10,15 +10,23 @@ from delian.terms.tree import merge_forest
 @st.composite
 def frames(draw):
     n = draw(st.integers(1, 6))
-    items = tuple(Item(f"I{i}", {"en": "x"}, "pieces", 16, draw(st.sampled_from(["STD", "ALT"]))) for i in range(n))
+    items = tuple(
+        Item(f"I{i}", {"en": "x"}, "pieces", 16, draw(st.sampled_from(["STD", "ALT"])))
+        for i in range(n)
+    )
     years = tuple(range(2027, 2027 + draw(st.integers(1, 6))))
     cut = draw(st.integers(1, len(years)))
     windows = tuple(w for w in (years[:cut], years[cut:]) if w) if draw(st.booleans()) else ()
     half = draw(st.integers(0, n))
-    families = {"FA": tuple(f"I{i}" for i in range(half)), "FB": tuple(f"I{i}" for i in range(half, n))}
+    families = {
+        "FA": tuple(f"I{i}" for i in range(half)),
+        "FB": tuple(f"I{i}" for i in range(half, n)),
+    }
     families = {k: v for k, v in families.items() if v} if draw(st.booleans()) else {}
     groups = {"GG": tuple(families)} if families and draw(st.booleans()) else {}
-    return Frame(items, years, draw(st.sampled_from([("T1",), ("T1", "T2")])), windows, families, groups)
+    return Frame(
+        items, years, draw(st.sampled_from([("T1",), ("T1", "T2")])), windows, families, groups
+    )
 
 
 @given(frames(), st.data())

@@ -220,7 +220,6 @@ class Play:
 
     def _block_to_withhold(self, nation: str, proposal: str) -> tuple[Table, CellKey]:
         """The proposed table as the nation's own node has it, and the block it minds."""
-
         officer = Officer.at(self.stage.home(nation))
 
         def arrived() -> Table | None:

@@ -1,4 +1,4 @@
-"""The secretariat's door: only who proves its key gets in, and the client trusts one certificate."""
+"""The door: only who proves its key gets in, and the client trusts one certificate."""
 
 import socket
 import threading
@@ -66,14 +66,21 @@ def door(tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     config = uvicorn.Config(
-        Door(office, "SEC").app, host="127.0.0.1", port=port, lifespan="off", log_level="error",
-        ssl_certfile=folder / "tls.pem", ssl_keyfile=folder / "tls.key",
+        Door(office, "SEC").app,
+        host="127.0.0.1",
+        port=port,
+        lifespan="off",
+        log_level="error",
+        ssl_certfile=folder / "tls.pem",
+        ssl_keyfile=folder / "tls.key",
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     office.address, office.certificate = f"https://127.0.0.1:{port}", certificate.decode()
-    client = OfficeClient(office.address, office.certificate, "SEC", "FRA/agent", office.keys["FRA/agent"])
+    client = OfficeClient(
+        office.address, office.certificate, "SEC", "FRA/agent", office.keys["FRA/agent"]
+    )
     for _ in range(500):
         try:
             client.status()
