@@ -7,6 +7,7 @@ table names the one it derives from and may only add up or withhold that one's b
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from itertools import pairwise
 
 from delian.terms.encode import Digest, Fields, Plain, canonical, digest
 from delian.terms.errors import InputError
@@ -50,7 +51,7 @@ class Block:
     opened_in: str
 
     def __post_init__(self) -> None:
-        if not self.cells or list(self.cells) != sorted(set(self.cells)):
+        if not self.cells or any(a >= b for a, b in pairwise(self.cells)):
             raise TableError("a block's cells must ascend, each once")
         if self.total < 0 or self.at_least < 1:
             raise TableError("a block's total and band must not be negative")
