@@ -41,6 +41,7 @@ from delian.terms.round_terms import RoundTerms
 from delian.terms.table import State, Table
 
 STEP_SECONDS = 180.0
+POLL_SECONDS = 0.2
 REVISERS = 2
 FASHION = "P17"  # many nations revise this product between the rounds
 
@@ -114,7 +115,7 @@ class Play:
             self.roles.check()
             if time.monotonic() > end:
                 raise StuckError(f"this did not come to its end: {what}")
-            time.sleep(0.2)
+            time.sleep(POLL_SECONDS)
         return value
 
     def forward(self, span: timedelta) -> None:

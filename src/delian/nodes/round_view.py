@@ -193,7 +193,8 @@ class RoundView:
 
     def _take_table(self, envelope: Envelope) -> None:
         terms = self.known_terms()
-        table = Table.from_plain(parse(envelope.payload))
+        known_table = self.tables.get(digest(envelope.payload))
+        table = known_table or Table.from_plain(parse(envelope.payload))
         if table.round_id != self.round_id or table.terms_digest != terms.digest:
             raise OtherRoundError("the table belongs to another round")
         known = set(signers(envelope, self._resolve))

@@ -329,7 +329,8 @@ class Secretariat:
                 return who == reader
             return kind in ENTRUSTED or (own and kind in PUBLIC)
         if party.kind is Kind.HOST:
-            return kind in (MANDATE_KIND, SHEET) or (own and kind in FOR_HOSTS)
+            draft = kind == TABLE and who == f"{self.desk.code}/draft"
+            return draft or kind in (MANDATE_KIND, SHEET) or (own and kind in FOR_HOSTS)
         return party.code == self.desk.code
 
     # --- what follows -----------------------------------------------------------------------
@@ -466,7 +467,8 @@ class Secretariat:
         amended = amend(table, view.known_terms().frame, withhold=withhold, join=join)
         paper = self.desk.signed(TABLE, amended.bytes, "sign")
         view.take(paper, self.clock.now_utc())
-        self._issue(TABLE, view.round_id, paper)
+        # Nations see the table once all three hosts have signed it; until then it is a draft.
+        self.desk.file(TABLE, view.round_id, f"{self.desk.code}/draft", paper.to_wire())
         return amended
 
     def _propose(self, view: ReleaseView, table: Table) -> None:
