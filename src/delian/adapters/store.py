@@ -237,6 +237,15 @@ class Store:
         """The document *name* is to be sent; twice is once."""
         self._run(insert(_OUTBOX).values(digest=name, sent=0).on_conflict_do_nothing())
 
+    def outbox(self) -> tuple[Stored, ...]:
+        """Everything that was ever queued, sent or not, oldest first."""
+        rows = self._ask(
+            select(_DOCUMENTS)
+            .join(_OUTBOX, _OUTBOX.c.digest == _DOCUMENTS.c.digest)
+            .order_by(_OUTBOX.c.seq)
+        )
+        return tuple(Stored(*row) for row in rows)
+
     def unsent(self) -> tuple[Stored, ...]:
         """What still has to be sent, oldest first."""
         rows = self._ask(
