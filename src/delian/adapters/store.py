@@ -19,6 +19,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    bindparam,
     create_engine,
     delete,
     event,
@@ -64,6 +65,30 @@ _OUTBOX = Table(
     Column("digest", String(71), nullable=False, unique=True),
     Column("sent", Integer, nullable=False, default=0),
 )
+
+
+# Statements are made once: making one anew costs more than SQLite needs to run it.
+_D, _N = _DOCUMENTS.c, _NOTES.c
+_ADD = insert(_DOCUMENTS).on_conflict_do_nothing()
+_DOCUMENT = select(_DOCUMENTS).where(_D.digest == bindparam("name"))
+_LAST = select(func.max(_D.seq))
+_HEADINGS = (
+    select(_D.seq, _D.digest, _D.kind, _D.who).where(_D.seq > bindparam("after")).order_by(_D.seq)
+)
+_NOTE = select(_N.value).where(_N.name == bindparam("name"))
+_NEW_NOTE = insert(_NOTES)
+_REMEMBER = _NEW_NOTE.on_conflict_do_update(
+    index_elements=["name"], set_={"value": _NEW_NOTE.excluded.value}
+)
+_QUEUE = insert(_OUTBOX).on_conflict_do_nothing()
+_UNSENT = (
+    select(_DOCUMENTS)
+    .join(_OUTBOX, _OUTBOX.c.digest == _D.digest)
+    .where(_OUTBOX.c.sent == 0)
+    .order_by(_OUTBOX.c.seq)
+)
+_ENTRY_COUNT = select(func.count()).select_from(_ENTRIES)
+_APPEND = insert(_ENTRIES).values(sequence=_ENTRY_COUNT.scalar_subquery(), body=bindparam("entry"))
 
 
 class StoreError(UnavailableError):
@@ -156,24 +181,24 @@ class Store:
             finally:
                 self._open = None
 
-    def _run(self, statement: Any) -> int:
+    def _run(self, statement: Any, values: dict[str, Any] | None = None) -> int:
         """Write one statement, inside the step that is open or in one of its own."""
         with self._lock:
             if self._open is not None:
-                return int(self._open.execute(statement).rowcount)
+                return int(self._open.execute(statement, values).rowcount)
             with self.step():
-                return self._run(statement)
+                return self._run(statement, values)
 
-    def _ask(self, query: Any) -> Any:
+    def _ask(self, query: Any, values: dict[str, Any] | None = None) -> Any:
         """Read: inside the step that is open, or without a transaction."""
         with self._lock:
             try:
                 if self._open is not None:
-                    return self._open.execute(query).fetchall()
+                    return self._open.execute(query, values).fetchall()
                 if self._reader is None:
                     options = {"isolation_level": "AUTOCOMMIT"}
                     self._reader = self._engine.connect().execution_options(**options)
-                return self._reader.execute(query).fetchall()
+                return self._reader.execute(query, values).fetchall()
             except SQLAlchemyError as error:
                 raise StoreError("the node's database cannot be read") from error
 
@@ -181,7 +206,7 @@ class Store:
         """Keep a document; True if it is new."""
         name = digest(body)
         row = {"digest": name, "kind": kind, "round": round_id, "who": who, "body": body}
-        return name, self._run(insert(_DOCUMENTS).values(row).on_conflict_do_nothing()) > 0
+        return name, self._run(_ADD, row) > 0
 
     def documents(
         self, kind: str | None = None, round_id: str | None = None, *, after: int = 0
@@ -196,23 +221,22 @@ class Store:
 
     def headings(self, after: int) -> tuple[tuple[int, Digest, str, str], ...]:
         """Number, digest, kind and sender of documents after number *after*."""
-        c = _DOCUMENTS.c
-        query = select(c.seq, c.digest, c.kind, c.who).where(c.seq > after).order_by(c.seq)
-        return tuple((int(s), str(d), str(k), str(w)) for s, d, k, w in self._ask(query))
+        rows = self._ask(_HEADINGS, {"after": after})
+        return tuple((int(s), str(d), str(k), str(w)) for s, d, k, w in rows)
 
     def document(self, name: Digest) -> Stored | None:
         """The document with this digest, or None."""
-        rows = self._ask(select(_DOCUMENTS).where(_DOCUMENTS.c.digest == name))
+        rows = self._ask(_DOCUMENT, {"name": name})
         return Stored(*rows[0]) if rows else None
 
     def last_seq(self) -> int:
         """The number of the newest document, 0 for none."""
-        rows = self._ask(select(func.max(_DOCUMENTS.c.seq)))
+        rows = self._ask(_LAST)
         return int(rows[0][0] or 0)
 
     def note(self, name: str) -> bytes | None:
         """What was remembered under *name*."""
-        rows = self._ask(select(_NOTES.c.value).where(_NOTES.c.name == name))
+        rows = self._ask(_NOTE, {"name": name})
         return bytes(rows[0][0]) if rows else None
 
     def notes(self, prefix: str) -> dict[str, bytes]:
@@ -226,8 +250,7 @@ class Store:
 
     def remember(self, name: str, value: bytes) -> None:
         """Remember *value*, in place of what was there."""
-        made = insert(_NOTES).values(name=name, value=value)
-        self._run(made.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+        self._run(_REMEMBER, {"name": name, "value": value})
 
     def forget(self, name: str) -> None:
         """Drop a note."""
@@ -235,7 +258,7 @@ class Store:
 
     def queue(self, name: Digest) -> None:
         """The document *name* is to be sent; twice is once."""
-        self._run(insert(_OUTBOX).values(digest=name, sent=0).on_conflict_do_nothing())
+        self._run(_QUEUE, {"digest": name, "sent": 0})
 
     def outbox(self) -> tuple[Stored, ...]:
         """Everything that was ever queued, sent or not, oldest first."""
@@ -248,13 +271,7 @@ class Store:
 
     def unsent(self) -> tuple[Stored, ...]:
         """What still has to be sent, oldest first."""
-        rows = self._ask(
-            select(_DOCUMENTS)
-            .join(_OUTBOX, _OUTBOX.c.digest == _DOCUMENTS.c.digest)
-            .where(_OUTBOX.c.sent == 0)
-            .order_by(_OUTBOX.c.seq)
-        )
-        return tuple(Stored(*row) for row in rows)
+        return tuple(Stored(*row) for row in self._ask(_UNSENT))
 
     def mark_sent(self, name: Digest) -> None:
         """The other side has it."""
@@ -263,12 +280,11 @@ class Store:
     # --- the ledger's port (crypto.ledger.EntryStore) -------------------------------------
 
     def __len__(self) -> int:
-        return int(self._ask(select(func.count()).select_from(_ENTRIES))[0][0])
+        return int(self._ask(_ENTRY_COUNT)[0][0])
 
     def append(self, entry: bytes) -> None:
         """Add one ledger entry."""
-        with self.step():
-            self._run(insert(_ENTRIES).values(sequence=len(self), body=entry))
+        self._run(_APPEND, {"entry": entry})
 
     def read(self, start: int, stop: int) -> Sequence[bytes]:
         """Ledger entries *start* to *stop*, the last excluded."""

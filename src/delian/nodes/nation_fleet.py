@@ -4,6 +4,7 @@ Each child opens its own home with its own keys and is a process of its own; for
 the machine thirty-two times the same start. May touch: the nation node and the operating system.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -38,6 +39,8 @@ def run_fleet(homes: Sequence[Path], run: Callable[[Path], None] = run_nation) -
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    gc.collect()
+    gc.freeze()  # children share the parent's memory instead of copying it at every collection
     for home in homes:
         children[_child(home, run)] = home
     while children:
