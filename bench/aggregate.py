@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import pickle
-import resource
 import socket
 import statistics
 import subprocess
@@ -308,6 +307,12 @@ def warm_kernels() -> None:
         listener.close()
 
 
+def peak_mb() -> float:
+    """Peak resident memory of this process; getrusage would count the parent's before exec."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
 def host_main(folder: Path, rank: int) -> None:
     """What a host process does, told line by line on standard input."""
     host = Host(folder, rank)
@@ -338,7 +343,7 @@ def host_main(folder: Path, rank: int) -> None:
         planes = session.open(own[:-1], nxt[:-1], f"rep {rep}")
         tell({"seconds": time.perf_counter() - begin})
     check(host, planes)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mb()
     tell({"sent": sum(link.sent_bytes for link in links), "rss_mb": peak})
     for link in links:
         link.close()
