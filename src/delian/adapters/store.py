@@ -32,7 +32,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from delian.terms.encode import Digest, digest
-from delian.terms.errors import UnavailableError
+from delian.terms.errors import TamperedError, UnavailableError
 
 SCHEMA_VERSION = 1
 _META = MetaData()
@@ -95,6 +95,12 @@ class StoreError(UnavailableError):
     """The node's database cannot be opened or written."""
 
     code = "store"
+
+
+class StoreAlteredError(TamperedError):
+    """Somebody wrote into the node's database by another road."""
+
+    code = "store-altered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +243,7 @@ class Store:
     def note(self, name: str) -> bytes | None:
         """What was remembered under *name*."""
         rows = self._ask(_NOTE, {"name": name})
-        return bytes(rows[0][0]) if rows else None
+        return _raw(rows[0][0]) if rows else None
 
     def notes(self, prefix: str) -> dict[str, bytes]:
         """Everything remembered under names that begin with *prefix*."""
@@ -246,7 +252,7 @@ class Store:
                 _NOTES.c.name.startswith(prefix, autoescape=True)
             )
         )
-        return {name: bytes(value) for name, value in rows}
+        return {name: _raw(value) for name, value in rows}
 
     def remember(self, name: str, value: bytes) -> None:
         """Remember *value*, in place of what was there."""
@@ -293,7 +299,21 @@ class Store:
             .where(_ENTRIES.c.sequence >= start, _ENTRIES.c.sequence < stop)
             .order_by(_ENTRIES.c.sequence)
         )
-        return [bytes(row[0]) for row in self._ask(query)]
+        return [_raw(row[0]) for row in self._ask(query)]
+
+
+def _raw(value: object) -> bytes:
+    """A stored value that must be bytes; SQLite keeps whatever type somebody puts there.
+
+    Raises:
+        StoreAlteredError: it is of another type.
+    """
+    if not isinstance(value, bytes):
+        raise StoreAlteredError(
+            "an entry of the node's database is not what the node wrote",
+            hint="keep the file as evidence; restore the node from its papers",
+        )
+    return value
 
 
 def _engine(path: Path) -> Engine:

@@ -1,12 +1,13 @@
 """The store keeps a step whole, sends once, and remembers across restarts."""
 
+import sqlite3
 import subprocess
 import sys
 import threading
 
 import pytest
 
-from delian.adapters.store import Store, StoreError
+from delian.adapters.store import Store, StoreAlteredError, StoreError
 from delian.crypto.ledger import Ledger
 from delian.terms.encode import digest
 
@@ -97,3 +98,21 @@ def test_a_file_that_is_no_database_is_refused(path):
     path.write_bytes(b"not a database" * 100)
     with pytest.raises(StoreError):
         Store(path)
+
+
+def test_an_entry_of_another_type_is_seen(path):
+    store = Store(path)
+    Ledger.open(store, "delian/X").append("k", "sha256:" + "0" * 64, who="w", round_id="r")
+    store.remember("a", b"1")
+    store.close()
+    line = sqlite3.connect(path)
+    line.execute("UPDATE entries SET body = 'text'")
+    line.execute("UPDATE notes SET value = 7 WHERE name = 'a'")
+    line.commit()
+    line.close()
+    store = Store(path)
+    with pytest.raises(StoreAlteredError):
+        Ledger.open(store, "delian/X")
+    with pytest.raises(StoreAlteredError):
+        store.note("a")
+    store.close()
