@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from delian.adapters.clock import Clock
-from delian.adapters.http_client import OfficeClient
 from delian.adapters.store import Stored
 from delian.contribute.agreed import AgreedTerms
 from delian.contribute.arrival import Known, check_sequence
@@ -27,6 +26,7 @@ from delian.crypto.seal import SealPrivate
 from delian.nodes.desk import Desk, KeyMissingError, kind_of
 from delian.nodes.host_parts import HandedParts, Parts, part_of
 from delian.nodes.host_run import Job, PeerAwayError, run_round, warm
+from delian.nodes.office_line import office_client
 from delian.nodes.pins import certificate_pem
 from delian.nodes.pump import Pump, run_on_files
 from delian.nodes.round_view import TABLE, RoundView, round_of
@@ -75,7 +75,7 @@ class Host:
     def open(cls, home: Path, clock: Clock | None = None) -> "Host":
         """The node in *home*, rebuilt from its papers; *clock* instead of that in its settings."""
         desk = Desk.open(home)
-        office = office_client(desk) if desk.settings.office else None
+        office = office_client(desk, "host-sign") if desk.settings.office else None
         host = cls(desk, clock or desk.settings.clock(), HandedParts(desk, office))
         host.catch_up()
         return host
@@ -360,17 +360,6 @@ def _fault_name(manifest: Manifest) -> str:
     return f"fault/{manifest.digest}"
 
 
-def office_client(desk: Desk) -> OfficeClient:
-    """A session with the secretariat, its certificate pinned by the roster."""
-    settings = desk.settings
-    office = desk.membership.roster.party(settings.office_code)
-    certificate = certificate_pem(office.keys.get("office-tls", "")).decode("ascii")
-    keyid = f"{desk.code}/host-sign"
-    return OfficeClient(
-        settings.office, certificate, settings.office_code, keyid, desk.key("host-sign")
-    )
-
-
 def run_host(home: Path, warm_with: RoundTerms | None = None) -> None:
     """Run the host in *home* until the process ends.
 
@@ -385,5 +374,5 @@ def run_host(home: Path, warm_with: RoundTerms | None = None) -> None:
     host.desk.say_ready()
     if not host.desk.settings.office:
         run_on_files(host, host.desk.settings)
-    client = office_client(host.desk)
+    client = office_client(host.desk, "host-sign")
     Pump(host, host.desk.store, client, host.desk.settings, host.clock).run()

@@ -14,7 +14,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from delian.adapters.clock import Clock
-from delian.adapters.http_client import OfficeClient
 from delian.adapters.store import Stored
 from delian.approve.agent import Check, may_countersign, may_stand_in
 from delian.approve.decision import Agreed, AwaitingSignatures, Extended, Pending
@@ -41,7 +40,7 @@ from delian.nodes.nation_checks import (
     remember_edition,
     terms_checks,
 )
-from delian.nodes.pins import certificate_pem
+from delian.nodes.office_line import office_client
 from delian.nodes.pump import Pump, run_on_files
 from delian.nodes.release_view import STATEMENT, ReleaseView
 from delian.nodes.round_view import TERMS, round_of
@@ -432,17 +431,6 @@ def _listed_mandate(view: ReleaseView, listed: ClosingList, holder: str) -> Mand
     return found[0] if found else None
 
 
-def office_client(desk: Desk, purpose: str = "agent") -> OfficeClient:
-    """A session with the secretariat, its certificate pinned by the roster."""
-    settings = desk.settings
-    office = desk.membership.roster.party(settings.office_code)
-    certificate = certificate_pem(office.keys.get("office-tls", "")).decode("ascii")
-    keyid = f"{desk.code}/{purpose}"
-    return OfficeClient(
-        settings.office, certificate, settings.office_code, keyid, desk.key(purpose)
-    )
-
-
 def run_nation(home: Path) -> None:
     """Run the agent of the nation in *home* until the process ends."""
     started = time.monotonic()
@@ -451,6 +439,5 @@ def run_nation(home: Path) -> None:
     nation.desk.say_ready()
     if not nation.desk.settings.office:
         run_on_files(nation, nation.desk.settings)
-    Pump(
-        nation, nation.desk.store, office_client(nation.desk), nation.desk.settings, nation.clock
-    ).run()
+    line = office_client(nation.desk, "agent")
+    Pump(nation, nation.desk.store, line, nation.desk.settings, nation.clock).run()

@@ -21,8 +21,9 @@ from delian.approve.voices import (
 )
 from delian.crypto.dsse import Envelope
 from delian.crypto.sign import PublicKey
-from delian.nodes.nation import Nation, office_client
+from delian.nodes.nation import Nation
 from delian.nodes.nation_checks import load_figures
+from delian.nodes.office_line import office_client
 from delian.nodes.release_view import ReleaseView
 from delian.release.agent_check import Review, review
 from delian.release.withdrawal import withdraw_release
