@@ -39,6 +39,7 @@ from delian.terms.table import Table, check_derivation
 
 LOG = logging.getLogger("delian")
 SIGNED_SECONDS = 3.0  # peers get this long to sign the same table before we run again
+FAILED_SECONDS = 1.5
 REFUSED_SECONDS = 1.0
 OWN_WORDS = ("arrival", "erasure")  # what a host says and never hears
 
@@ -189,9 +190,16 @@ class Host:
         self._erase()
 
     def due_seconds(self) -> float | None:
-        """A run that failed is tried again at once; after one that went well, peers get time."""
-        waiting = any(self._ready(view) is not None for view in self.views.values())
-        return 0.1 if waiting else None
+        """How long until a run is begun, or begun again; None if there is none to run."""
+        if any(self._ready(view) is not None for view in self.views.values()):
+            return 0.1
+        now = time.monotonic()
+        rests = [
+            until - now
+            for round_id, until in self.rest_until.items()
+            if until > now and self.views[round_id].opened_table() is None
+        ]
+        return min(rests, default=None)
 
     def _ready(self, view: RoundView) -> ClosingList | None:
         """The list to run, or None: not closed, or all three hosts have signed a table."""
@@ -222,11 +230,12 @@ class Host:
         self.rest_until[view.round_id] = 0.0
         try:
             safe = run_round(self._job(view, agreed, listed))
-        except PeerAwayError:
-            raise
-        except (UnavailableError, TamperedError):
-            note = str(failures + 1).encode()
-            self.desk.store.remember(f"failures/{view.round_id}", note)
+        except (UnavailableError, TamperedError) as error:
+            # All three stop within a second; who begins again at once meets the others' old links.
+            self.rest_until[view.round_id] = time.monotonic() + FAILED_SECONDS
+            if not isinstance(error, PeerAwayError):
+                note = str(failures + 1).encode()
+                self.desk.store.remember(f"failures/{view.round_id}", note)
             raise
         paper = self.desk.signed(TABLE, safe.table.bytes, "host-sign")
         with self.desk.store.step():
