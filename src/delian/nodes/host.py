@@ -9,6 +9,7 @@ import logging
 import secrets
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from delian.adapters.clock import Clock
@@ -41,7 +42,7 @@ LOG = logging.getLogger("delian")
 SIGNED_SECONDS = 3.0  # peers get this long to sign the same table before we run again
 FAILED_SECONDS = 1.5
 REFUSED_SECONDS = 1.0
-OWN_WORDS = ("arrival", "erasure")  # what a host says and never hears
+OWN_WORDS = ("arrival", "erasure", "transcript")  # what a host says and never hears
 
 
 class RetriesSpentError(RefusedError):
@@ -270,6 +271,7 @@ class Host:
             certificates={c: p for c, p in certificates.items() if c != self.desk.code},
             randbytes=secrets.token_bytes,
             persist=self._persist,
+            keep_transcript=partial(self._keep_transcript, view.round_id),
         )
 
     def _sheets(self, round_id: str, nations: tuple[str, ...]) -> dict[str, HeldShares]:
@@ -305,6 +307,13 @@ class Host:
             history = history.with_record(record)
         self.known_history = history
         return history
+
+    def _keep_transcript(self, round_id: str, run_id: str, transcript: Digest) -> None:
+        """Sign what this host says was exchanged; in semi-honest mode the audit rests on it."""
+        plain = {"format": "delian-transcript", "version": 1, "round": round_id}
+        payload = canonical({**plain, "run": run_id, "transcript": transcript})
+        paper = self.desk.signed("transcript", payload, "host-sign")
+        self.desk.file("transcript", round_id, self.desk.code, paper.to_wire())
 
     def _persist(self, record: OpeningRecord) -> None:
         """Write the record down durably; the same round again must open the same cells."""

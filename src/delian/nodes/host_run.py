@@ -53,6 +53,7 @@ class Job:
         certificates: The peers' pinned certificates (PEM).
         randbytes: The operating system's randomness.
         persist: Writes an opening record durably.
+        keep_transcript: Signs and keeps the digest of all that was exchanged, by run id.
     """
 
     terms: RoundTerms
@@ -67,6 +68,7 @@ class Job:
     certificates: Mapping[str, bytes]
     randbytes: Callable[[int], bytes]
     persist: Callable[[OpeningRecord], None]
+    keep_transcript: Callable[[str, Digest], None]
 
 
 def run_round(job: Job) -> SafeTable:
@@ -110,6 +112,7 @@ def run_round(job: Job) -> SafeTable:
             kept=tuple(earlier),
             persist=job.persist,
         )
+        job.keep_transcript(backend.run_id, backend.transcript)
     except BaseException:
         for link in links:
             link.abort("the run failed")
