@@ -141,7 +141,11 @@ class _Setup:
                 time.sleep(_RETRY_S)
 
     def accept_all(self, listener: socket.socket) -> None:
-        """Every connection of the peers with a higher rank; strangers are turned away."""
+        """Every connection of the peers with a higher rank; strangers are turned away.
+
+        A peer that connects a second time has begun anew: its earlier connection is dead, and
+        to insist on it would let three hosts miss each other for ever.
+        """
         wanted = {(p, lane) for p in range(self.rank + 1, 3) for lane in range(self.lanes)}
         refused = ""
         while missing := wanted - set(self.made):
@@ -155,21 +159,24 @@ class _Setup:
                     hint="check that the peer runs and can reach this host",
                 ) from error
             try:
-                self._welcome(sock, missing)
+                self._welcome(sock, wanted)
             except (LinkError, LinkMismatchError) as error:
                 refused = f"; last refused: {error.message}"
                 sock.close()
 
-    def _welcome(self, sock: socket.socket, missing: set[tuple[int, int]]) -> None:
+    def _welcome(self, sock: socket.socket, wanted: set[tuple[int, int]]) -> None:
         limit = min(_GREETING_S, self.left_s())
         connection = self._secured(sock, "an incoming link", None, server=True)
         hello = _receive_hello(connection, limit)
-        for peer, lane in missing:
+        for peer, lane in wanted:
             if hello == self._hello(peer, self.rank, lane):
                 if self.tls is not None:
                     _check_pin(connection, self.tls.peers[self.names[peer]], self.label(peer))
                 connection.label = self.label(peer)
                 _send_frame(connection, self._hello(self.rank, peer, lane), limit)
+                earlier = self.made.pop((peer, lane), None)
+                if earlier is not None:
+                    earlier.sock.close()
                 self.made[peer, lane] = connection
                 return
         raise LinkMismatchError("an incoming link named another host, lane or protocol version")

@@ -232,8 +232,9 @@ class Host:
         try:
             safe = run_round(self._job(view, agreed, listed))
         except (UnavailableError, TamperedError) as error:
-            # All three stop within a second; who begins again at once meets the others' old links.
-            self.rest_until[view.round_id] = time.monotonic() + FAILED_SECONDS
+            # Who begins again at once meets the others' old links; equal rests would do it again.
+            rest = FAILED_SECONDS * (0.5 + secrets.randbelow(1000) / 1000)
+            self.rest_until[view.round_id] = time.monotonic() + rest
             if not isinstance(error, PeerAwayError):
                 note = str(failures + 1).encode()
                 self.desk.store.remember(f"failures/{view.round_id}", note)

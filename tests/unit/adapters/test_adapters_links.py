@@ -370,3 +370,41 @@ def test_certificates(tmp_path: Path, algorithm: Any) -> None:
         TlsFiles(tmp_path / f"{n}.pem", tmp_path / f"{n}.key", LatePins(tmp_path, n)) for n in NAMES
     ]
     at_once(up(mesh(everyone)), lambda one: one.rank)
+
+
+def test_a_peer_that_begins_anew_takes_the_place_of_its_dead_connection() -> None:
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    addresses = [*(one.getsockname() for one in listeners), ("127.0.0.1", 0)]
+    met: dict[int, list[MeshLinks]] = {}
+
+    def join(rank: int, listener: socket.socket | None = None) -> None:
+        met[rank] = connect_mesh(rank, NAMES, addresses, None, 1, 5.0, listener=listener)
+
+    alpha = threading.Thread(target=join, args=(0, listeners[0]))
+    alpha.start()
+    dead = ("127.0.0.1", 1)
+    with pytest.raises(LinkError):
+        connect_mesh(2, NAMES, [addresses[0], dead, dead], None, 1, 0.5)
+    others = [threading.Thread(target=join, args=a) for a in ((2, None), (1, listeners[1]))]
+    for thread in others:
+        thread.start()
+        thread.join(0.2)  # charlie first: its new connection meets the dead one at alpha
+    for thread in (alpha, *others):
+        thread.join(10)
+    assert sorted(met) == [0, 1, 2]
+    answers: dict[int, dict[int, bytes]] = {}
+
+    def speak(rank: int) -> None:
+        peers = [p for p in range(3) if p != rank]
+        answers[rank] = met[rank][0].exchange(
+            {p: bytes([rank]) for p in peers}, dict.fromkeys(peers, 1)
+        )
+
+    talkers = [threading.Thread(target=speak, args=(rank,)) for rank in range(3)]
+    for thread in talkers:
+        thread.start()
+    for thread in talkers:
+        thread.join(10)
+    assert answers == {r: {p: bytes([p]) for p in range(3) if p != r} for r in range(3)}
+    for links in met.values():
+        links[0].abort("the test is over")
