@@ -408,3 +408,7 @@ def test_a_peer_that_begins_anew_takes_the_place_of_its_dead_connection() -> Non
     assert answers == {r: {p: bytes([p]) for p in range(3) if p != r} for r in range(3)}
     for links in met.values():
         links[0].abort("the test is over")
+    for links in met.values():
+        links[0].close()
+    for listener in listeners:
+        listener.close()
