@@ -38,7 +38,7 @@ class Trial:
         for name in fault.tests:
             with self.locks[name]:
                 if name not in self.healthy:
-                    self.healthy[name] = run_tests(self.healthy_copy, (name,)) == 0
+                    self.healthy[name] = run_tests(self.healthy_copy, (name,))[0] == 0
             if not self.healthy[name]:
                 return fault.id, f"{name} fails without the fault"
         return fault.id, try_fault(fault)

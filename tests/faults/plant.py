@@ -20,6 +20,7 @@ SOURCE = ROOT / "src" / "delian"
 PATIENCE_SECONDS = 180
 CAUGHT, SURVIVED, UNSOUND, STALE = "caught", "survived", "does not run", "fits no longer"
 TESTS_FAILED = 1
+PRINTED_KEPT = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,9 @@ def try_fault(fault: Fault) -> str:
     """Plant *fault* in a copy and say whether its tests catch it.
 
     A run that goes on for longer than :data:`PATIENCE_SECONDS` counts as caught: the tests of
-    the healthy copy are done long before.
+    the healthy copy are done long before. A fault whose tests could not be run gets a second
+    attempt, so that a machine's bad moment is not taken for a bad fault; what the second run
+    printed last stands beside the outcome.
     """
     if occurrences(fault) != 1:
         return STALE
@@ -70,14 +73,19 @@ def try_fault(fault: Fault) -> str:
         path = copy / "delian" / fault.file
         text = path.read_text("utf-8")
         path.write_text(text.replace(fault.old, fault.new), "utf-8")
-        code = run_tests(copy, fault.tests)
+        code, printed = run_tests(copy, fault.tests)
+        if code not in (0, TESTS_FAILED, None):
+            code, printed = run_tests(copy, fault.tests)
     if code in (TESTS_FAILED, None):
         return CAUGHT
-    return SURVIVED if code == 0 else UNSOUND
+    return SURVIVED if code == 0 else f"{UNSOUND} (exit code {code}): {printed[-PRINTED_KEPT:]}"
 
 
-def run_tests(copy: Path, tests: tuple[str, ...]) -> int | None:
-    """The exit code of pytest over *tests* with the product taken from *copy*; None: too long."""
+def run_tests(copy: Path, tests: tuple[str, ...]) -> tuple[int | None, str]:
+    """Pytest over *tests* with the product taken from *copy*: exit code (None: too long), output.
+
+    Each run keeps Hypothesis's files beside its copy: runs at the same time share nothing.
+    """
     command = [
         sys.executable,
         "-m",
@@ -94,18 +102,20 @@ def run_tests(copy: Path, tests: tuple[str, ...]) -> int | None:
         **os.environ,
         "PYTHONPATH": str(copy),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "HYPOTHESIS_STORAGE_DIRECTORY": str(ROOT / ".hypothesis"),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(copy.parent / "hypothesis"),
     }
     try:
         done = subprocess.run(
             command,
             cwd=ROOT,
             env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
             timeout=PATIENCE_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return None
-    return done.returncode
+        return None, ""
+    return done.returncode, done.stdout
