@@ -101,10 +101,17 @@ class KeyPolicy:
 
 @dataclass(frozen=True, slots=True)
 class KeyDecision:
-    """Whether a key is given, and why; a refusal has at least one reason."""
+    """Whether a key is given, and why; a refusal has at least one reason.
+
+    Args:
+        allowed: Is the key given?
+        reasons: Everything, for the audit.
+        shown: What the reader is told: a withdrawal only where nothing else stands against it.
+    """
 
     allowed: bool
     reasons: tuple[str, ...]
+    shown: tuple[str, ...]
 
 
 def decide(
@@ -127,8 +134,6 @@ def decide(
         (``tests/property/test_exchange_key_access_laws.py``).
     """
     reasons: list[str] = []
-    if withdrawn is not None:
-        reasons.append(f"the release was withdrawn: {withdrawn}")
     if policy.dissemination and client.id not in policy.dissemination:
         reasons.append("the reader is not on the policy's list")
     if not policy.dissemination and not policy.attributes:
@@ -139,7 +144,11 @@ def decide(
         asked.setdefault(name, []).append(value)
     for name, values in asked.items():
         reasons += _missing(name, values, client, attributes.get(name))
-    return KeyDecision(not reasons, tuple(reasons) or ("every condition of the policy is met",))
+    gone = () if withdrawn is None else (f"the release was withdrawn: {withdrawn}",)
+    if not reasons and not gone:
+        met = ("every condition of the policy is met",)
+        return KeyDecision(True, met, met)
+    return KeyDecision(False, gone + tuple(reasons), tuple(reasons) or gone)
 
 
 def read_policy(text: str) -> KeyPolicy:

@@ -19,6 +19,7 @@ from delian.exchange.session_keys import (
     to_base64,
 )
 
+MAX_TOKEN_CHARACTERS = 768 * 1024
 MAX_REQUEST_CHARACTERS = 512 * 1024
 MAX_KEYS = 64
 MAX_POLICY_CHARACTERS = 64 * 1024
