@@ -52,6 +52,10 @@ class KeyAccess(Protocol):
         """The OpenID Connect discovery document."""
         ...
 
+    def token_keys(self) -> dict[str, Any]:
+        """The public keys (JWKS) behind the service's tokens."""
+        ...
+
     def public_key(self, algorithm: str) -> tuple[str, str]:
         """PEM and name of a key."""
         ...

@@ -65,7 +65,7 @@ def key_access_routes(service: KeyAccess) -> list[Route]:
     documents: dict[str, Callable[[Request], dict[str, Any]]] = {
         "/.well-known/opentdf-configuration": lambda _: service.configuration(),
         "/.well-known/openid-configuration": lambda _: service.identity_configuration(),
-        "/jwks": lambda _: {"keys": []},
+        "/jwks": lambda _: service.token_keys(),
         "/kas/v2/kas_public_key": lambda request: _rest_public_key(service, request),
         "/v2/kas_public_key": lambda request: _rest_public_key(service, request),
     }

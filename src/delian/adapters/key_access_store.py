@@ -20,9 +20,12 @@ from delian.terms.errors import RefusedError, TamperedError, UnavailableError
 
 SCHEMA_VERSION = 1
 _FIRST = "sha256:" + "0" * 64
+_CLIENTS = "SELECT id, issuer, proof, attributes, secret FROM clients"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS clients (
-    id TEXT PRIMARY KEY, secret TEXT NOT NULL, proof TEXT NOT NULL, attributes TEXT NOT NULL);
+    id TEXT NOT NULL, issuer TEXT NOT NULL, proof TEXT NOT NULL, attributes TEXT NOT NULL,
+    secret TEXT NOT NULL, PRIMARY KEY (id, issuer));
+CREATE TABLE IF NOT EXISTS issuers (address TEXT PRIMARY KEY, key TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS attributes (
     name TEXT PRIMARY KEY, rule TEXT NOT NULL, choices TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS withdrawn (policy TEXT PRIMARY KEY, reason TEXT NOT NULL);
@@ -125,31 +128,38 @@ class KeyAccessStore:
                 raise KeyStoreError("the key-access file cannot be read") from error
 
     def put_client(self, client: Client, secret_digest: str) -> None:
-        """Register *client*, in place of one of the same name."""
+        """Register *client*, in place of one of the same name and issuer."""
         with self.step():
             self._ask(
-                "INSERT OR REPLACE INTO clients VALUES (?, ?, ?, ?)",
-                *(client.id, secret_digest, client.proof.value),
-                json.dumps(sorted(client.attributes)),
+                "INSERT OR REPLACE INTO clients VALUES (?, ?, ?, ?, ?)",
+                *(client.id, client.issuer, client.proof.value),
+                *(json.dumps(sorted(client.attributes)), secret_digest),
             )
 
-    def drop_client(self, name: str) -> bool:
+    def drop_client(self, name: str, issuer: str) -> bool:
         """Forget a client; was there one?"""
+        query = "DELETE FROM clients WHERE id = ? AND issuer = ? RETURNING id"
         with self.step():
-            return bool(self._ask("DELETE FROM clients WHERE id = ? RETURNING id", name))
+            return bool(self._ask(query, name, issuer))
 
-    def client(self, name: str) -> tuple[Client, str] | None:
+    def client(self, name: str, issuer: str) -> tuple[Client, str] | None:
         """A client and the digest of its secret."""
-        query = "SELECT id, proof, attributes, secret FROM clients WHERE id = ?"
-        for row in self._ask(query, name):
-            held = frozenset(json.loads(row[2]))
-            return Client(row[0], held, ProofRule(row[1])), str(row[3])
+        for row in self._ask(f"{_CLIENTS} WHERE id = ? AND issuer = ?", name, issuer):
+            return _client(row), str(row[4])
         return None
 
     def clients(self) -> tuple[Client, ...]:
         """Every client, by name."""
-        rows = self._ask("SELECT id, proof, attributes FROM clients ORDER BY id")
-        return tuple(Client(r[0], frozenset(json.loads(r[2])), ProofRule(r[1])) for r in rows)
+        return tuple(_client(row) for row in self._ask(f"{_CLIENTS} ORDER BY id, issuer"))
+
+    def put_issuer(self, address: str, key: dict[str, str]) -> None:
+        """Pin the public key (JWK) of another service whose tokens are read."""
+        with self.step():
+            self._ask("INSERT OR REPLACE INTO issuers VALUES (?, ?)", address, json.dumps(key))
+
+    def issuers(self) -> dict[str, dict[str, str]]:
+        """The pinned keys, by address."""
+        return {row[0]: json.loads(row[1]) for row in self._ask("SELECT * FROM issuers")}
 
     def put_attribute(self, attribute: Attribute) -> None:
         """Set the rule of an attribute."""
@@ -216,3 +226,7 @@ class KeyAccessStore:
                 raise KeyAuditError(f"entry {seq} of the audit does not follow the one before it")
             before = name
         return count
+
+
+def _client(row: tuple[Any, ...]) -> Client:
+    return Client(row[0], frozenset(json.loads(row[3])), ProofRule(row[2]), row[1])

@@ -71,11 +71,13 @@ class Client:
         id: Its name; what ``dissem`` of a policy lists.
         attributes: Full names of the attribute values it holds, lower case.
         proof: What it must show beside its token.
+        issuer: Address of the other service whose tokens it brings; "" for our own.
     """
 
     id: str
     attributes: frozenset[str]
     proof: ProofRule
+    issuer: str = ""
 
     def __post_init__(self) -> None:
         if _CLIENT.match(self.id) is None:

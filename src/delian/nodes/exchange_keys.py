@@ -10,18 +10,17 @@ import hmac
 import logging
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from delian.adapters.clock import Clock
-from delian.adapters.files import read_bytes, write_bytes
 from delian.adapters.key_access_calls import Caller, TokenRequest
-from delian.adapters.key_access_store import KeyAccessStore
+from delian.adapters.key_access_store import AuditEntry, KeyAccessStore
 from delian.exchange.access_token import (
     LIFETIME_SECONDS,
     AccessToken,
+    issuer_key,
     read_token,
     write_token,
 )
@@ -54,58 +53,18 @@ from delian.exchange.rewrap import (
 )
 from delian.exchange.session_keys import (
     ALGORITHMS,
-    EC_P256,
     RSA_2048,
-    ServiceKey,
     Session,
     WrappedKey,
     check_binding,
 )
+from delian.nodes.exchange_key_home import KeyHome, open_home
 from delian.terms.encode import utc_text
 from delian.terms.errors import DelianError, RefusedError
 
 _LOG = logging.getLogger("delian.exchange.keys")
-_PREFIX = {RSA_2048: "r", EC_P256: "e"}
 _SECRET_BYTES = 32
 _MAX_SHOWN = 256
-
-
-@dataclass(frozen=True, slots=True)
-class KeyHome:
-    """What the service's folder holds; the newest key of each kind is the one given to writers."""
-
-    keys: tuple[ServiceKey, ...] = field(repr=False)
-    token_secret: bytes = field(repr=False)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("private keys do not travel")
-
-    def current(self, algorithm: str) -> ServiceKey:
-        """The newest key of one of ``ALGORITHMS``."""
-        return [key for key in self.keys if key.algorithm == algorithm][-1]
-
-
-def open_home(folder: Path) -> KeyHome:
-    """The keys in *folder*; what is missing is made, readable by its owner only."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for algorithm in ALGORITHMS:
-        if not list(folder.glob(f"{_PREFIX[algorithm]}*.pem")):
-            add_key(folder, algorithm)
-    secret = folder / "token.secret"
-    if not secret.exists():
-        write_bytes(secret, secrets.token_bytes(_SECRET_BYTES), secret=True)
-    paths = sorted(folder.glob("[re]*.pem"), key=lambda path: (path.stem[0], int(path.stem[1:])))
-    keys = tuple(ServiceKey.from_pem(path.stem, read_bytes(path)) for path in paths)
-    return KeyHome(keys, read_bytes(secret))
-
-
-def add_key(folder: Path, algorithm: str) -> str:
-    """Make the next key of a kind in *folder*; its name. Older ones go on opening older files."""
-    prefix = _PREFIX[algorithm]
-    last = max((int(path.stem[1:]) for path in folder.glob(f"{prefix}*.pem")), default=0)
-    key = ServiceKey.make(f"{prefix}{last + 1}", algorithm)
-    write_bytes(folder / f"{key.kid}.pem", key.private_pem(), secret=True)
-    return key.kid
 
 
 class KeyService:
@@ -144,16 +103,35 @@ class KeyService:
             self._audit("register", client=name, proof=proof.value, held=sorted(client.attributes))
         return secret
 
-    def remove(self, name: str) -> None:
+    def register_foreign(
+        self, name: str, issuer: str, attributes: Sequence[str], proof: ProofRule = ProofRule.DPOP
+    ) -> None:
+        """Register a client that brings tokens of *issuer*, another service that is trusted."""
+        held = frozenset(a.lower() for a in attributes)
+        client = Client(name, held, proof, issuer)
+        with self._store.step():
+            self._store.put_client(client, "")
+            self._audit(
+                "register", client=name, issuer=issuer, proof=proof.value, held=sorted(held)
+            )
+
+    def trust(self, issuer: str, key: dict[str, str]) -> None:
+        """Read tokens of another service, whose public *key* (JWK) came out of band."""
+        members = dict(issuer_key(key).members)
+        with self._store.step():
+            self._store.put_issuer(issuer.rstrip("/"), members)
+            self._audit("trust", issuer=issuer)
+
+    def remove(self, name: str, issuer: str = "") -> None:
         """Forget a client; its tokens end at once.
 
         Raises:
             KeyClientError: there is none of this name.
         """
         with self._store.step():
-            if not self._store.drop_client(name):
+            if not self._store.drop_client(name, issuer):
                 raise KeyClientError(f"no client is called '{name}'")
-            self._audit("remove", client=name)
+            self._audit("remove", client=name, issuer=issuer)
 
     def clients(self) -> tuple[Client, ...]:
         """Every registered client."""
@@ -170,6 +148,22 @@ class KeyService:
         with self._store.step():
             if self._store.withdraw(policy, reason):
                 self._audit("withdraw", policy=policy, reasons=[reason])
+
+    def audit_entries(self, after: int = 0) -> tuple[AuditEntry, ...]:
+        """Every grant, denial and order after number *after*, oldest first."""
+        return self._store.audit_entries(after)
+
+    def check_audit(self) -> int:
+        """The number of audit entries, their chain checked.
+
+        Raises:
+            KeyAuditError: an entry was altered or taken out.
+        """
+        return self._store.check_audit()
+
+    def close(self) -> None:
+        """Give the service's file back."""
+        self._store.close()
 
     # --- for clients: adapters.key_access_server.KeyAccess ---------------------------------
 
@@ -197,6 +191,11 @@ class KeyService:
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         }
 
+    def token_keys(self) -> dict[str, Any]:
+        """The public key behind the service's tokens, as a JWKS."""
+        public = self._home.token_key.as_dict(private=False)
+        return {"keys": [{**public, "alg": "ES256", "use": "sig"}]}
+
     def public_key(self, algorithm: str) -> tuple[str, str]:
         """PEM and name of the key that writers wrap to; "" is RSA.
 
@@ -220,7 +219,7 @@ class KeyService:
             KeyProofError: no proof, or one that does not hold.
         """
         now = self._clock.now_utc()
-        known = self._store.client(request.client)
+        known = self._store.client(request.client, "")
         expected = known[1] if known else _digest("")
         if not hmac.compare_digest(_digest(request.secret), expected) or known is None:
             _LOG.info("token refused: unknown client or wrong secret")
@@ -232,7 +231,7 @@ class KeyService:
         given = AccessToken(client.id, self.address, holder, name)
         self._audit("token", client=client.id, token=name, holder=holder)
         return {
-            "access_token": write_token(given, self._home.token_secret, now),
+            "access_token": write_token(given, self._home.token_key, now),
             "token_type": "DPoP" if holder else "Bearer",
             "expires_in": LIFETIME_SECONDS,
         }
@@ -269,8 +268,9 @@ class KeyService:
     def _identify(self, caller: Caller, now: datetime) -> tuple[Client, HolderKey | None]:
         """The client behind a call, and the key it proved to hold (None for a bearer)."""
         scheme, _, text = caller.authorization.partition(" ")
-        token = read_token(text, self._home.token_secret, self.address, now)
-        known = self._store.client(token.client)
+        token = read_token(text, self._issuers(), now)
+        issuer = "" if token.issuer == self.address else token.issuer
+        known = self._store.client(token.client, issuer)
         if known is None:
             raise KeyProofError("the client is not registered any more")
         client = known[0]
@@ -288,6 +288,11 @@ class KeyService:
             self._audit("unproven", client=client.id, reasons=[error.message])
             raise
         return client, proof.key
+
+    def _issuers(self) -> dict[str, HolderKey]:
+        """Whose tokens are read: the pinned ones, and our own."""
+        pinned = {address: issuer_key(key) for address, key in self._store.issuers().items()}
+        return {**pinned, self.address: issuer_key(self._home.token_key.as_dict(private=False))}
 
     def _prove(
         self, proofs: Sequence[str], method: str, path: str, token: str | None, now: datetime
