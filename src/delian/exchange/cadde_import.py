@@ -1,0 +1,266 @@
+"""A CADDE provider's CKAN package becomes a DSP dataset; and comes home as the package it was.
+
+May touch: values. What DSP has a word for is moved there; all else that is not personal or an
+inner address travels under ``delian:ckan``, so that the way back restores it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from delian.exchange.bridge_errors import ForeignFormError
+from delian.exchange.cadde import (
+    API_TYPES,
+    DETAIL_KEY,
+    FOREIGN,
+    FORMATS,
+    NOT_REQUIRED,
+    PROVIDER_KEY,
+    dataset_urn,
+    extras_of,
+    offer_for,
+    word_of,
+)
+from delian.exchange.crossing import Crossing, Json, Part, Tally
+
+PERSONAL = ("author", "author_email", "maintainer", "maintainer_email", "creator_user_id")
+_SAME = (
+    ("title", "title"),
+    ("notes", "description"),
+    ("metadata_created", "issued"),
+    ("metadata_modified", "modified"),
+    ("license_id", "license"),
+)
+_SAME_RESOURCE = (("name", "title"), ("description", "description"), ("mimetype", "mediaType"))
+_NO_FORMAT = "no transfer format for this kind of resource"
+_INNER = "the address stays with the bridge, so that nobody walks past the contract"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Where the bridge fetches one distribution of a foreign dataset.
+
+    Args:
+        url: Address inside the provider's domain; handed to its connector, never connected to.
+        api_type: ``file/http``, ``file/ftp`` or ``api/ngsi``.
+        contracted: Does the provider ask for a contract?
+    """
+
+    url: str
+    api_type: str
+    contracted: bool
+
+
+def identity_of(package: Mapping[str, Json], provider: str) -> tuple[str, str]:
+    """Provider and dataset id of a package.
+
+    Args:
+        package: From the foreign catalogue.
+        provider: Whose catalogue was asked; counts where the package names nobody.
+
+    Raises:
+        ForeignFormError: the package names another provider, or no id at all.
+    """
+    extras = extras_of(package)
+    named = extras.get(PROVIDER_KEY, provider)
+    if named != provider:
+        raise ForeignFormError(
+            "a package names another provider than the one that was asked",
+            hint="ask the named provider's own catalogue",
+        )
+    for found in (extras.get(DETAIL_KEY), package.get("id"), package.get("name")):
+        if isinstance(found, str) and 0 < len(found) <= 512:
+            return provider, found
+    raise ForeignFormError("a package has no id")
+
+
+def resources_of(package: Mapping[str, Json]) -> tuple[Resource, ...]:
+    """The fetchable resources, in the order of the dataset's distributions."""
+    listed = package.get("resources")
+    return tuple(
+        Resource(
+            str(item["url"]),
+            str(item["caddec_resource_type"]),
+            item.get("caddec_contract_required") != NOT_REQUIRED,
+        )
+        for item in (listed if isinstance(listed, list) else ())
+        if _is_fetchable(item)
+    )
+
+
+def dataset_of(
+    package: Mapping[str, Json],
+    *,
+    provider: str,
+    endpoint: str,
+    recipients: Sequence[str] = (),
+) -> Crossing[dict[str, Json]]:
+    """The DSP dataset of a foreign package.
+
+    Args:
+        package: A CKAN package, bounded and read by ``crossing.read_foreign``.
+        provider: CADDE user id of the provider whose catalogue was asked.
+        endpoint: Our DSP address; it stands in every distribution.
+        recipients: Participants with whom the provider has a contract on file.
+
+    Guarantees:
+        Round trip through :func:`package_home` gives back everything that is not listed as dropped
+        (``tests/property/test_exchange_bridges.py``).
+
+    Raises:
+        ForeignFormError: a package of another provider, or without an id.
+    """
+    urn = dataset_urn(*identity_of(package, provider))
+    tally = Tally()
+    part = Part(package, tally)
+    made: dict[str, Json] = {"@id": urn, "@type": "Dataset"}
+    for theirs, ours in _SAME:
+        _move(part, made, theirs, ours, f"/{ours}")
+    for name in PERSONAL:
+        part.drop(name, "personal data stays in its own catalogue")
+    _take_tags(part, made)
+    licence = package.get("license_id")
+    contracted = any(resource.contracted for resource in resources_of(package))
+    offer = offer_for(
+        urn,
+        licence if isinstance(licence, str) else "",
+        contracted=contracted,
+        recipients=recipients,
+    )
+    made["hasPolicy"] = [offer]
+    shown = _take_resources(part, tally, endpoint)
+    if shown:
+        made["distribution"] = shown
+    made[FOREIGN] = part.rest(f"/{FOREIGN}")
+    return tally.close(dict(package), made)
+
+
+def package_home(dataset: Mapping[str, Json]) -> Crossing[dict[str, Json]]:
+    """The package that :func:`dataset_of` came from, as far as it was not dropped."""
+    tally = Tally()
+    part = Part(dataset, tally)
+    inner = part.peek(FOREIGN)
+    if not isinstance(inner, dict):
+        raise ForeignFormError("the dataset did not come from a foreign package")
+    made: dict[str, Json] = {}
+    for theirs, ours in _SAME:
+        _move(part, made, ours, theirs, f"/{theirs}")
+    keywords = part.peek("keyword")
+    if "tags" in inner:
+        part.drop("keyword", "said again by the package's own tags")
+    elif isinstance(keywords, list) and keywords:
+        part.translate("keyword", "/tags", "tag names")
+        made["tags"] = [{"name": word} for word in keywords]
+    listed = part.peek("distribution")
+    if isinstance(listed, list) and listed:
+        part.open("distribution")
+        made["resources"] = [
+            _resource_home(item, tally, index) for index, item in enumerate(listed)
+        ]
+    _inner_home(part, inner, tally, made, f"/{FOREIGN}", "")
+    part.drop("hasPolicy", "made from the package's licence and flags")
+    part.drop("@id", "made from the package's provider and id")
+    part.drop("@type", "the class of every DSP dataset")
+    part.drop_rest("CKAN has no word for it")
+    return tally.close(dict(dataset), made)
+
+
+def _move(part: Part, made: dict[str, Json], source: str, target: str, to: str) -> None:
+    value = part.text(source, to)
+    if value is not None:
+        made[target] = value
+
+
+def _take_tags(part: Part, made: dict[str, Json]) -> None:
+    tags = part.peek("tags")
+    plain = isinstance(tags, list) and all(
+        isinstance(tag, dict) and set(tag) == {"name"} and isinstance(tag["name"], str)
+        for tag in tags
+    )
+    if plain and isinstance(tags, list) and tags:
+        part.translate("tags", "/keyword", "tag names")
+        made["keyword"] = [tag["name"] for tag in tags]
+    elif isinstance(tags, list):
+        words = [tag.get("name") for tag in tags if isinstance(tag, dict)]
+        shown: list[Json] = [word for word in words if isinstance(word, str)]
+        if shown:
+            made["keyword"] = shown
+
+
+def _is_fetchable(item: object) -> bool:
+    return (
+        isinstance(item, dict)
+        and isinstance(item.get("url"), str)
+        and word_of(item.get("caddec_resource_type"), FORMATS) is not None
+    )
+
+
+def _take_resources(part: Part, tally: Tally, endpoint: str) -> list[Json]:
+    listed = part.peek("resources")
+    if not isinstance(listed, list) or not listed:
+        return []
+    part.open("resources")
+    shown: list[Json] = []
+    for index, item in enumerate(listed):
+        path = f"/resources/{index}"
+        if not _is_fetchable(item):
+            tally.drop(path, item, _NO_FORMAT)
+            continue
+        shown.append(_distribution(item, tally, path, f"/distribution/{len(shown)}", endpoint))
+    return shown
+
+
+def _distribution(
+    item: dict[str, Any], tally: Tally, path: str, to: str, endpoint: str
+) -> dict[str, Json]:
+    part = Part(item, tally, path)
+    kind = part.translate("caddec_resource_type", f"{to}/format", "transfer format")
+    made: dict[str, Json] = {"@type": "Distribution", "format": FORMATS[str(kind)]}
+    for theirs, ours in _SAME_RESOURCE:
+        _move(part, made, theirs, ours, f"{to}/{ours}")
+    size = part.whole("size", f"{to}/byteSize")
+    if size is not None:
+        made["byteSize"] = size
+    part.drop("url", _INNER)
+    made["accessService"] = {
+        "@id": f"{endpoint}#service",
+        "@type": "DataService",
+        "endpointURL": endpoint,
+    }
+    made[FOREIGN] = part.rest(f"{to}/{FOREIGN}")
+    return made
+
+
+def _inner_home(
+    part: Part, inner: dict[str, Any], tally: Tally, made: dict[str, Json], path: str, to: str
+) -> None:
+    if not inner:
+        part.drop(FOREIGN, "nothing else was said")
+        return
+    part.open(FOREIGN)
+    inside = Part(inner, tally, path)
+    for name in made:
+        inside.drop(name, "said by the dataset itself")
+    made.update(inside.rest(to))
+
+
+def _resource_home(item: Any, tally: Tally, index: int) -> dict[str, Json]:
+    path, to = f"/distribution/{index}", f"/resources/{index}"
+    if not isinstance(item, dict) or word_of(item.get("format"), API_TYPES) is None:
+        tally.drop(path, item, "no resource kind for this transfer format")
+        return {}
+    part = Part(item, tally, path)
+    kind = part.translate("format", f"{to}/caddec_resource_type", "resource kind")
+    made: dict[str, Json] = {"caddec_resource_type": API_TYPES[str(kind)]}
+    for theirs, ours in _SAME_RESOURCE:
+        _move(part, made, ours, theirs, f"{to}/{theirs}")
+    size = part.whole("byteSize", f"{to}/size")
+    if size is not None:
+        made["size"] = size
+    inner = part.peek(FOREIGN)
+    if isinstance(inner, dict):
+        _inner_home(part, inner, tally, made, f"{path}/{FOREIGN}", to)
+    part.drop("@type", "the class of every distribution")
+    part.drop("accessService", "our address")
+    part.drop_rest("CKAN has no word for it")
+    return made
