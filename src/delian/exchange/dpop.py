@@ -89,6 +89,7 @@ def verify(token: str, key: HolderKey, max_characters: int) -> dict[str, Any]:
     try:
         imported = jwk.import_key(dict(key.members))
         registry = jws.JWSRegistry(algorithms=[key.algorithm])
+        registry.max_header_length = MAX_TOKEN_CHARACTERS
         registry.max_payload_length = max_characters
         jws.deserialize_compact(token, imported, [key.algorithm], registry=registry)
     except (JoseError, ValueError, TypeError) as error:
@@ -189,6 +190,7 @@ def normal_address(url: object) -> str:
 def make_signed(header: dict[str, Any], claims: dict[str, Any], private: jwk.Key) -> str:
     """A compact signature over *claims*; *header* names the algorithm."""
     registry = jws.JWSRegistry(algorithms=[header["alg"]])
+    registry.max_header_length = MAX_TOKEN_CHARACTERS
     payload = json.dumps(claims, separators=(",", ":")).encode()
     return jws.serialize_compact(header, payload, private, [header["alg"]], registry=registry)
 
