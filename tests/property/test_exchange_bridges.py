@@ -2,6 +2,9 @@
 listed as dropped. The oracle walks the documents by itself.
 """
 
+import json
+import re
+from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -13,6 +16,13 @@ from delian.exchange.bridge_errors import CrossingError
 from delian.exchange.cadde_export import dataset_home, package_of
 from delian.exchange.cadde_import import dataset_of, package_home
 from delian.exchange.crossing import Crossing, Part, Tally, percent, unpercent
+from delian.exchange.ods import dataset_home as dataset_home_from_dcat
+from delian.exchange.ods import dataset_of as dataset_of_dcat
+from delian.exchange.ods import dcat_of
+from delian.exchange.ods_turtle import turtle_of
+from delian.exchange.ouranos import dataset_of as dataset_of_parts
+from delian.exchange.ouranos import parts_home, parts_of, structure_of
+from delian.exchange.ouranos_trades import Operators, trade_request_of
 
 LAW = settings(max_examples=80, deadline=None)
 OURS = "https://delian.example/2025-1"
@@ -215,3 +225,166 @@ def test_percent_signs_come_back(text: str) -> None:
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%"
     )
     assert unpercent(spelled) == text
+
+
+@LAW
+@given(datasets)
+def test_dsp_dataset_to_dcat_and_home_loses_nothing_silently(dataset: dict[str, Any]) -> None:
+    source = deepcopy(dataset)
+    there = dcat_of(dataset)
+    assert dataset == source
+    check_accounting(source, there)
+    back = dataset_home_from_dcat(there.value)
+    check_accounting(there.value, back)
+    check_round_trip(source, there, back)
+
+
+TOKEN = re.compile(
+    r'\s*(?:(<[^>]*>)|("(?:[^"\\]|\\.)*")|(@[A-Za-z0-9-]+)|(\^\^[a-z]+:[A-Za-z]+)|(-?[0-9]+)'
+    r"|([a-z]+:[A-Za-z]+|a(?=\s))|([.;,\[\]]))",
+    re.DOTALL,
+)
+
+
+def tokens(text: str) -> Iterator[str]:
+    at = 0
+    while text[at:].strip():
+        match = TOKEN.match(text, at)
+        assert match is not None, text[at : at + 60]
+        yield match[0].strip(" \n")
+        at = match.end()
+
+
+def plain_text(literal: str) -> str:
+    short = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+    return re.sub(
+        r"\\(?:u([0-9A-F]{4})|U([0-9A-F]{8})|(.))",
+        lambda m: chr(int(m[1] or m[2], 16)) if m[1] or m[2] else short.get(m[3], m[3]),
+        literal[1:-1],
+        flags=re.DOTALL,
+    )
+
+
+def parse_node(stream: list[str], stop: str) -> dict[str, Any]:
+    """Predicates and objects up to *stop*; a small reader of its own, not the writer's."""
+    node: dict[str, Any] = {}
+    while stream[0] != stop:
+        name = stream.pop(0)
+        found: list[Any] = []
+        while True:
+            token = stream.pop(0)
+            if token == "[":
+                found.append(parse_node(stream, "]"))
+                stream.pop(0)
+            elif token.startswith('"'):
+                text = plain_text(token)
+                if stream[0].startswith("@"):
+                    found.append((text, stream.pop(0)[1:]))
+                elif stream[0] == "^^rdf:JSON":
+                    stream.pop(0)
+                    found.append({"JSON": json.loads(text)})
+                else:
+                    found.append(text)
+            else:
+                found.append(int(token) if token.lstrip("-").isdecimal() else token)
+            if stream[0] != ",":
+                break
+            stream.pop(0)
+        node[name] = found
+        if stream[0] == ";":
+            stream.pop(0)
+    return node
+
+
+def expected_node(plain: dict[str, Any]) -> dict[str, Any]:
+    node: dict[str, Any] = {"a": [plain["@type"]]}
+    for name, value in plain.items():
+        if name.startswith("@"):
+            continue
+        node[name] = []
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, dict) and item.get("@type") == "@json":
+                node[name].append({"JSON": item["@value"]})
+            elif isinstance(item, dict) and "@language" in item:
+                node[name].append((item["@value"], item["@language"]))
+            else:
+                node[name].append(expected_node(item) if isinstance(item, dict) else item)
+    return node
+
+
+@LAW
+@given(datasets)
+def test_turtle_says_what_the_json_ld_says(dataset: dict[str, Any]) -> None:
+    dcat = dcat_of(dataset).value
+    lines = turtle_of([dcat]).splitlines(keepends=True)
+    body = "".join(line for line in lines if not line.startswith("@prefix"))
+    stream = list(tokens(body))
+    assert stream.pop(0) == f"<{dataset['@id']}>"
+    assert parse_node(stream, ".") == expected_node(dcat)
+
+
+foreign_dcat = member(
+    {
+        "@type": st.just("dcat:Dataset"),
+        "dct:title": words | tagged,
+        "dcat:keyword": st.lists(words, max_size=3),
+        "dcat:contactPoint": trees,
+        "dcat:distribution": st.lists(trees, max_size=2),
+        "odrl:hasPolicy": trees,
+    }
+).map(lambda d: {**d, "@id": "https://catalogue.example/データ/1"})
+
+
+@LAW
+@given(foreign_dcat)
+def test_a_foreign_dcat_dataset_is_fully_accounted_for(dcat: dict[str, Any]) -> None:
+    crossing = dataset_of_dcat(dcat, provider="ods-1", endpoint=OURS, offer={"@id": "urn:o"})
+    check_accounting(dcat, crossing)
+    assert crossing.value["@id"] == "urn:ods:ods-1:" + percent(dcat["@id"])
+
+
+parts = member(
+    {
+        "partsName": words,
+        "supportPartsName": words | st.none(),
+        "plantId": words,
+        "terminatedFlag": st.booleans(),
+        "amountRequired": st.none() | st.floats(0, 1e6),
+        "amountRequiredUnit": st.sampled_from(["kilogram", None]),
+    }
+).map(
+    lambda p: {
+        **p,
+        "operatorId": "b39e6248-c888-56ca-d9d0-89de1b1adc8e",
+        "traceId": "2fb97052-250b-44de-acbb-1ba63e28af71",
+    }
+)
+
+
+@LAW
+@given(parts)
+def test_an_ouranos_part_to_dsp_and_home_loses_nothing_silently(part: dict[str, Any]) -> None:
+    source = deepcopy(part)
+    there = dataset_of_parts(part, endpoint=OURS, offer={"@id": "urn:o"})
+    assert part == source
+    check_accounting(source, there)
+    back = parts_home(there.value)
+    check_accounting(there.value, back)
+    check_round_trip(source, there, back)
+
+
+@LAW
+@given(parts, st.lists(parts, max_size=2), st.dictionaries(words, trees, max_size=2))
+def test_structures_and_requests_account_for_every_leaf(
+    parent: dict[str, Any], children: list[dict[str, Any]], more: dict[str, Any]
+) -> None:
+    structure = {**more, "parentPartsModel": parent, "childrenPartsModel": children}
+    check_accounting(structure, structure_of(structure, endpoint=OURS))
+    request = {**more, "consumerPid": "urn:uuid:1", "offer": more or {"@id": "urn:o"}}
+    check_accounting(request, trade_request_of(request, Operators("d", "u"), "t"))
+
+
+@LAW
+@given(datasets)
+def test_our_dataset_as_a_part_accounts_for_every_leaf(dataset: dict[str, Any]) -> None:
+    check_accounting(dataset, parts_of(dataset, operator="o", plant="p", title="需要"))

@@ -76,7 +76,7 @@ def package_of(
         made["type"] = "dataset"
     part.drop("@context", "the context of the message, not of the dataset")
     for ours, theirs in _SAME:
-        _move(part, made, ours, theirs, f"/{theirs}")
+        part.move(ours, made, theirs)
     _show_texts(part, made)
     keywords = part.peek("keyword")
     if isinstance(keywords, list) and keywords and all(isinstance(k, str) for k in keywords):
@@ -111,7 +111,7 @@ def dataset_home(package: Mapping[str, Json]) -> Crossing[dict[str, Json]]:
         if ours in made:
             part.drop(theirs, "said in full by an extra of its own")
         else:
-            _move(part, made, theirs, ours, f"/{ours}")
+            part.move(theirs, made, ours)
     tags = part.peek("tags")
     if isinstance(tags, list) and tags and "keyword" not in made:
         names = [tag.get("name") if isinstance(tag, dict) else None for tag in tags]
@@ -124,12 +124,6 @@ def dataset_home(package: Mapping[str, Json]) -> Crossing[dict[str, Json]]:
         made["distribution"] = shown
     part.drop_rest("made for CKAN")
     return tally.close(dict(package), made)
-
-
-def _move(part: Part, made: dict[str, Json], source: str, target: str, to: str) -> None:
-    value = part.text(source, to)
-    if value is not None:
-        made[target] = value
 
 
 def _show_texts(part: Part, made: dict[str, Json]) -> None:
@@ -186,7 +180,7 @@ def _resource(
         "caddec_required": REQUIRED,
     }
     for ours, theirs in _SAME_DISTRIBUTION:
-        _move(part, made, ours, theirs, f"{to}/{theirs}")
+        part.move(ours, made, theirs, to)
     size = part.whole("byteSize", f"{to}/size")
     if size is not None:
         made["size"] = size
@@ -213,8 +207,9 @@ def _extras_home(part: Part, tally: Tally, made: dict[str, Json]) -> dict[int, J
             tally.drop(path, item, "not an extra of text")
         elif place != key and place.isascii() and place.isdecimal() and len(place) < 6:
             tally.translate(path, item, f"/distribution/{int(place)}", "read from JSON text")
-            if unmapped.setdefault(int(place), unspell(value)) is None or str(int(place)) != place:
-                raise ForeignFormError("a distribution of the package is not one of ours")
+            if int(place) in unmapped:
+                raise ForeignFormError("a distribution of the package stands in it twice")
+            unmapped[int(place)] = unspell(value)
         elif not key.startswith(DSP):
             tally.drop(path, item, "made for CKAN")
         elif key[len(DSP) :] in made:
@@ -250,7 +245,7 @@ def _distribution_home(item: dict[str, Any], tally: Tally, path: str, to: str) -
     kind = part.translate("caddec_resource_type", f"{to}/format", "transfer format")
     made: dict[str, Json] = {"format": FORMATS[str(kind)]}
     for ours, theirs in _SAME_DISTRIBUTION:
-        _move(part, made, theirs, ours, f"{to}/{ours}")
+        part.move(theirs, made, ours, to)
     size = part.whole("size", f"{to}/byteSize")
     if size is not None:
         made["byteSize"] = size

@@ -115,7 +115,7 @@ def dataset_of(
     part = Part(package, tally)
     made: dict[str, Json] = {"@id": urn, "@type": "Dataset"}
     for theirs, ours in _SAME:
-        _move(part, made, theirs, ours, f"/{ours}")
+        part.move(theirs, made, ours)
     for name in PERSONAL:
         part.drop(name, "personal data stays in its own catalogue")
     _take_tags(part, made)
@@ -144,7 +144,7 @@ def package_home(dataset: Mapping[str, Json]) -> Crossing[dict[str, Json]]:
         raise ForeignFormError("the dataset did not come from a foreign package")
     made: dict[str, Json] = {}
     for theirs, ours in _SAME:
-        _move(part, made, ours, theirs, f"/{theirs}")
+        part.move(ours, made, theirs)
     keywords = part.peek("keyword")
     if "tags" in inner:
         part.drop("keyword", "said again by the package's own tags")
@@ -163,12 +163,6 @@ def package_home(dataset: Mapping[str, Json]) -> Crossing[dict[str, Json]]:
     part.drop("@type", "the class of every DSP dataset")
     part.drop_rest("CKAN has no word for it")
     return tally.close(dict(dataset), made)
-
-
-def _move(part: Part, made: dict[str, Json], source: str, target: str, to: str) -> None:
-    value = part.text(source, to)
-    if value is not None:
-        made[target] = value
 
 
 def _take_tags(part: Part, made: dict[str, Json]) -> None:
@@ -217,7 +211,7 @@ def _distribution(
     kind = part.translate("caddec_resource_type", f"{to}/format", "transfer format")
     made: dict[str, Json] = {"@type": "Distribution", "format": FORMATS[str(kind)]}
     for theirs, ours in _SAME_RESOURCE:
-        _move(part, made, theirs, ours, f"{to}/{ours}")
+        part.move(theirs, made, ours, to)
     size = part.whole("size", f"{to}/byteSize")
     if size is not None:
         made["byteSize"] = size
@@ -253,7 +247,7 @@ def _resource_home(item: Any, tally: Tally, index: int) -> dict[str, Json]:
     kind = part.translate("format", f"{to}/caddec_resource_type", "resource kind")
     made: dict[str, Json] = {"caddec_resource_type": API_TYPES[str(kind)]}
     for theirs, ours in _SAME_RESOURCE:
-        _move(part, made, ours, theirs, f"{to}/{theirs}")
+        part.move(ours, made, theirs, to)
     size = part.whole("byteSize", f"{to}/size")
     if size is not None:
         made["size"] = size

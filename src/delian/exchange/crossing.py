@@ -149,6 +149,12 @@ class Part:
         self.keep(name, to)
         return value
 
+    def move(self, name: str, made: dict[str, Json], target: str, at: str = "") -> None:
+        """Keep the member, if it is text, as member *target* of *made*, which stands at *at*."""
+        value = self.text(name, step(at, target))
+        if value is not None:
+            made[target] = value
+
     def whole(self, name: str, to: str) -> int | None:
         """Keep the member if it is a whole number."""
         value = self._left.get(name)

@@ -1,13 +1,9 @@
-"""Ouranos data transactions in our words: parts and datasets, trades and negotiations.
+"""Ouranos data transport in our words: parts and parts structures, and the datasets they become.
 
-May touch: values. An Ouranos trade is a contract between two operators over a part: the downstream
-operator asks (``tradeRequest``), the upstream one answers by naming its own part
-(``tradeResponse``) and by the state of the request. There are no offers and no counter-offers.
+May touch: values. Trades and their states are in ``ouranos_trades``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from delian.exchange.bridge_errors import ForeignFormError
 from delian.exchange.crossing import Crossing, Json, Part, Tally, percent, unpercent
@@ -15,17 +11,8 @@ from delian.terms.encode import sha256_hex
 
 FOREIGN = "delian:ouranos"
 URN = "urn:ouranos:"
-MAX_MESSAGE_CHARS = 100
 _INNER = "names a place of production; it stays with the two operators"
 _NO_MEMBER = "an Ouranos part has no member for it"
-_NO_ROOM = "an Ouranos trade has no member for it"
-_STATES: Mapping[str, str] = {
-    "NOT_COMPLETED": "REQUESTED",
-    "COMPLETED": "FINALIZED",
-    "REJECT": "TERMINATED",
-    "CANCEL": "TERMINATED",
-}
-_OPEN_STATES = frozenset({"REQUESTED", "OFFERED", "ACCEPTED", "AGREED", "VERIFIED"})
 
 
 def dataset_urn(operator: str, trace: str) -> str:
@@ -88,9 +75,7 @@ def _dataset(
     part.translate("operatorId", f"{to}/@id", "first part of the identifier")
     part.translate("traceId", f"{to}/@id", "second part of the identifier")
     made: dict[str, Json] = {"@id": dataset_urn(operator, trace), "@type": "Dataset"}
-    title = part.text("partsName", f"{to}/title")
-    if title is not None:
-        made["title"] = title
+    part.move("partsName", made, "title", to)
     part.drop("plantId", _INNER)
     service = {"@id": f"{endpoint}#service", "@type": "DataService", "endpointURL": endpoint}
     made["distribution"] = [
@@ -112,9 +97,7 @@ def parts_home(dataset: Mapping[str, Json]) -> Crossing[dict[str, Json]]:
         raise ForeignFormError("the dataset did not come from an Ouranos part")
     part.translate("@id", "/traceId", "operator and trace")
     made: dict[str, Json] = {"operatorId": pair[0], "traceId": pair[1]}
-    title = part.text("title", "/partsName")
-    if title is not None:
-        made["partsName"] = title
+    part.move("title", made, "partsName")
     inner = part.peek(FOREIGN)
     if isinstance(inner, dict) and inner:
         part.open(FOREIGN)
@@ -196,145 +179,6 @@ def parts_of(
     return tally.close(dict(dataset), made)
 
 
-@dataclass(frozen=True, slots=True)
-class Operators:
-    """The two sides of a trade: who asks (downstream) and who answers (upstream)."""
-
-    downstream: str
-    upstream: str
-
-
-def trade_request_of(
-    request: Mapping[str, Json], operators: Operators, trace: str
-) -> Crossing[dict[str, Json]]:
-    """The trade request that stands for a DSP contract request.
-
-    Args:
-        request: The contract request as plain JSON: ``consumerPid``, ``offer``, …
-        operators: From identity records.
-        trace: The downstream operator's own part.
-    """
-    tally = Tally()
-    part = Part(request, tally)
-    pid = part.peek("consumerPid")
-    message = f"DSP {pid}"
-    if not isinstance(pid, str) or len(message) > MAX_MESSAGE_CHARS:
-        raise ForeignFormError("the process id does not fit into a trade's message")
-    part.translate("consumerPid", "/statusModel/message", "named in the message")
-    part.drop("@context", "the context of the message")
-    part.drop("@type", "the kind of the message")
-    part.drop("callbackAddress", "Ouranos answers when it is asked, it does not call back")
-    if part.has("offer"):
-        part.drop("offer", "a trade has no terms: the platform's own rules hold")
-    part.drop_rest(_NO_ROOM)
-    made: dict[str, Json] = {
-        "tradeModel": {
-            "tradeId": None,
-            "downstreamOperatorId": operators.downstream,
-            "upstreamOperatorId": operators.upstream,
-            "downstreamTraceId": trace,
-            "upstreamTraceId": None,
-        },
-        "statusModel": {
-            "statusId": None,
-            "tradeId": None,
-            "requestStatus": {},
-            "message": message,
-            "replyMessage": None,
-            "requestType": "CFP",
-        },
-    }
-    return tally.close(dict(request), made)
-
-
-@dataclass(frozen=True, slots=True)
-class Trade:
-    """A trade as the platform shows it, its state in words of the Dataspace Protocol."""
-
-    trade_id: str
-    operators: Operators
-    downstream_trace: str
-    upstream_trace: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class TradeState:
-    """The state of a trade's request.
-
-    Args:
-        negotiation: REQUESTED, FINALIZED or TERMINATED.
-        reason: Why it ended, "" where nothing is said.
-        by_consumer: Did the downstream operator cancel it?
-    """
-
-    status_id: str
-    trade_id: str
-    negotiation: str
-    message: str
-    reason: str
-    by_consumer: bool
-
-
-def read_trade(plain: Json) -> Trade:
-    """Read a trade model.
-
-    Raises:
-        ForeignFormError: an id is missing or no UUID.
-    """
-    found = plain if isinstance(plain, dict) else {}
-    texts = [_uuid(found, name) for name in _TRADE_IDS]
-    upstream = found.get("upstreamTraceId")
-    if upstream is not None and not is_uuid(upstream):
-        raise ForeignFormError("a trade's 'upstreamTraceId' is not a UUID")
-    return Trade(texts[0], Operators(texts[1], texts[2]), texts[3], upstream)
-
-
-_TRADE_IDS = ("tradeId", "downstreamOperatorId", "upstreamOperatorId", "downstreamTraceId")
-
-
-def read_state(plain: Json) -> TradeState:
-    """Read a status model.
-
-    Raises:
-        ForeignFormError: an id is missing, or the state is unknown.
-    """
-    found = plain if isinstance(plain, dict) else {}
-    inner = found.get("requestStatus")
-    named = inner.get("cfpResponseStatus") if isinstance(inner, dict) else None
-    state = _STATES.get(named) if isinstance(named, str) else None
-    if state is None:
-        raise ForeignFormError("a trade's state is not one of the four that are known")
-    return TradeState(
-        _uuid(found, "statusId"),
-        _uuid(found, "tradeId"),
-        state,
-        _text(found, "message"),
-        _text(found, "replyMessage"),
-        by_consumer=named == "CANCEL",
-    )
-
-
-def state_word(negotiation: str, *, by_consumer: bool = False) -> str:
-    """The platform's word for a negotiation's state."""
-    if negotiation in _OPEN_STATES:
-        return "NOT_COMPLETED"
-    if negotiation == "FINALIZED":
-        return "COMPLETED"
-    return "CANCEL" if by_consumer else "REJECT"
-
-
 def error_body(source: str, status: str, message: str, detail: str) -> dict[str, Json]:
     """An error as the platform spells it; *source* is dataspace, auth or traceability."""
     return {"code": f"[{source}] {status}", "message": message, "detail": detail}
-
-
-def _uuid(plain: Mapping[str, Any], name: str) -> str:
-    value = plain.get(name)
-    if not isinstance(value, str) or not is_uuid(value):
-        raise ForeignFormError(f"a trade's '{name}' is not a UUID")
-    return value
-
-
-def _text(plain: Mapping[str, Any], name: str) -> str:
-    value = plain.get(name)
-    return value[:MAX_MESSAGE_CHARS] if isinstance(value, str) else ""
