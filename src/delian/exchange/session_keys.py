@@ -121,10 +121,10 @@ class ServiceKey:
         return share
 
     def _unwrap_ec(self, key: WrappedKey) -> bytes:
-        public = load_public(key.ephemeral)
-        if key.kind != "ec-wrapped" or not isinstance(public, ec.EllipticCurvePublicKey):
+        if key.kind != "ec-wrapped" or not isinstance(self.private, ec.EllipticCurvePrivateKey):
             return b""
-        if not isinstance(self.private, ec.EllipticCurvePrivateKey):
+        public = load_public(key.ephemeral)
+        if not isinstance(public, ec.EllipticCurvePublicKey):
             return b""
         wrapping = AESGCM(_derive(self.private.exchange(ec.ECDH(), public)))
         return wrapping.decrypt(key.wrapped[:_IV_BYTES], key.wrapped[_IV_BYTES:], None)
