@@ -16,7 +16,7 @@ DOCS = Path(__file__).resolve().parent
 LISTS = {"How to": "howto", "Security": "security", "Wire formats": "formats", "Decisions": "adr"}
 ROOMS = (
     *("terms", "crypto", "shares", "label", "approve", "contribute"),
-    *("aggregate", "protect", "release", "adapters", "nodes", "cli"),
+    *("aggregate", "protect", "release", "exchange", "adapters", "nodes", "cli"),
 )
 ERRORS = """\
 # Errors
