@@ -104,7 +104,7 @@ class DataKey:
         """AES-256-GCM under this key."""
         return AESGCM(self._raw)
 
-    def mac(self, message: bytes) -> bytes:
+    def mac(self, message: bytes | memoryview) -> bytes:
         """HMAC-SHA256 of *message*."""
         return hmac.digest(self._raw, message, "sha256")
 

@@ -66,7 +66,7 @@ class TdfHead:
     manifest_bytes: bytes = field(repr=False)
     origin_bytes: bytes | None = field(repr=False)
     entries: Mapping[str, ZipEntry]
-    _source: RandomAccess = field(repr=False)
+    source: RandomAccess = field(repr=False)
 
     def open(self, unwrap: Unwrap, pins: TdfPins, *, origin: bytes | None = None) -> "TdfReader":
         """Prove the file and open it; see :func:`open_tdf`."""
@@ -108,19 +108,29 @@ class TdfReader:
         found = [a for a in self.manifest.assertions if a.id == LABEL_ID]
         return found[0].value if found else None
 
-    def stream(self) -> Iterator[bytes]:
-        """The plain bytes, piece by piece.
+    def pieces(self) -> Iterator[memoryview]:
+        """The plain bytes, piece by piece, each good until the next one is asked for.
 
         Raises:
             TdfTamperedError: a piece is altered; no byte of it was given.
         """
-        digests = self.origin.segments if self.origin is not None else None
-        payload = self.head.entries[PAYLOAD_NAME]
-        source = self.head._source  # noqa: SLF001 - one idea, two classes
         manifest = self.manifest
         return open_segments(
-            source, payload, self._key, manifest.segments, manifest.segment_hash, digests
+            self.head.source,
+            self.head.entries[PAYLOAD_NAME],
+            self._key,
+            manifest.segments,
+            manifest.segment_hash,
+            self.origin.segments if self.origin is not None else None,
         )
+
+    def stream(self) -> Iterator[bytes]:
+        """The same as bytes of their own.
+
+        Raises:
+            TdfTamperedError: a piece is altered; no byte of it was given.
+        """
+        return map(bytes, self.pieces())
 
 
 def read_head(source: RandomAccess) -> TdfHead:
@@ -232,7 +242,7 @@ def _check_tags(head: TdfHead) -> None:
     at = head.entries[PAYLOAD_NAME].start
     for segment in head.manifest.segments:
         at += segment.sealed_bytes
-        tag = exactly(head._source, at - TAG_BYTES, TAG_BYTES)  # noqa: SLF001 - one idea
+        tag = exactly(head.source, at - TAG_BYTES, TAG_BYTES)
         if not hmac.compare_digest(tag, segment.tag):
             raise TdfTamperedError("a piece of the payload is not the one that was sealed")
 

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -20,12 +20,11 @@ from cryptography.exceptions import InvalidTag
 from delian.crypto.tdf_errors import TdfTamperedError
 from delian.crypto.tdf_keys import IV_BYTES, TAG_BYTES, DataKey
 from delian.crypto.tdf_manifest import FRAME_BYTES, Segment, SegmentHash
-from delian.crypto.tdf_zip import RandomAccess, ZipEntry, exactly
-from delian.crypto.tdf_zip_write import Chunk
+from delian.crypto.tdf_zip import RandomAccess, ZipEntry, fill_exactly
 
 DIGEST = "sha384"
 DIGEST_BYTES = 48
-_AHEAD, _THREADS = 3, 2
+_AHEAD, _THREADS = 2, 2
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -144,14 +143,14 @@ def open_segments(
     source: RandomAccess,
     payload: ZipEntry,
     key: DataKey,
-    segments: Iterable[Segment],
+    segments: Sequence[Segment],
     kind: SegmentHash,
     digests: bytes | None,
-) -> Iterator[bytes]:
-    """The plain pieces in order; each has been authenticated before it is handed out.
+) -> Iterator[memoryview]:
+    """The plain pieces in order, each good until the next one is asked for.
 
     Args:
-        source: The file.
+        source: The file; it is read on two threads.
         payload: Where its payload lies.
         key: The data key.
         segments: As the manifest says, its root signature already checked.
@@ -159,19 +158,26 @@ def open_segments(
         digests: SHA-384 of every sealed piece, one after the other, where a pinned originator
             signed them; None otherwise.
 
+    Guarantees:
+        A piece is handed out only after its tag, its place and its digest hold.
+
     Raises:
         TdfTamperedError: a piece is altered, moved or cut off.
     """
     cipher = key.cipher()
+    largest = max(segment.plain_bytes for segment in segments)
+    free: deque[_Slot] = deque()
 
-    def read() -> Iterator[tuple[int, Segment, bytes]]:
+    def placed() -> Iterator[tuple[int, int, Segment, _Slot]]:
         at = payload.start
         for number, segment in enumerate(segments):
-            yield number, segment, exactly(source, at, segment.sealed_bytes)
+            yield number, at, segment, free.popleft() if free else _Slot(largest)
             at += segment.sealed_bytes
 
-    def unseal(piece: tuple[int, Segment, bytes]) -> bytes:
-        number, segment, data = piece
+    def unseal(item: tuple[int, int, Segment, _Slot]) -> tuple[_Slot, memoryview]:
+        number, at, segment, slot = item
+        data = slot.sealed[: segment.sealed_bytes]
+        fill_exactly(source, at, data)
         tag = data[-TAG_BYTES:] if kind == "GMAC" else key.mac(data)
         holds = hmac.compare_digest(tag, segment.tag)
         if digests is not None:
@@ -179,14 +185,18 @@ def open_segments(
             holds = holds and hmac.compare_digest(hashlib.new(DIGEST, data).digest(), wanted)
         if not holds:
             raise TdfTamperedError("a piece of the payload is not the one that was sealed")
+        plain = slot.plain[: segment.plain_bytes]
         try:
-            return cipher.decrypt(data[:IV_BYTES], memoryview(data)[IV_BYTES:], None)
+            cipher.decrypt_into(data[:IV_BYTES], data[IV_BYTES:], None, plain)
         except InvalidTag as error:
             raise TdfTamperedError(
                 "a piece of the payload is not the one that was sealed"
             ) from error
+        return slot, plain
 
-    return _ahead(read(), unseal)
+    for slot, plain in _ahead(placed(), unseal):
+        yield plain
+        free.append(slot)
 
 
 def _ahead(items: Iterable[T], work: Callable[[T], U]) -> Iterator[U]:
@@ -208,14 +218,3 @@ def _ahead(items: Iterable[T], work: Callable[[T], U]) -> Iterator[U]:
         finally:
             for future in waiting:
                 future.cancel()
-
-
-__all__ = [
-    "DIGEST",
-    "DIGEST_BYTES",
-    "BinaryReader",
-    "Chunk",
-    "Sealed",
-    "open_segments",
-    "seal_segments",
-]

@@ -9,7 +9,7 @@ import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from delian.crypto.tdf_errors import TdfFormError, TdfTamperedError
 
@@ -34,7 +34,19 @@ class RandomAccess(Protocol):
         ...
 
     def read_at(self, start: int, count: int) -> bytes:
-        """*count* bytes from *start*; fewer only if the source has become shorter."""
+        """*count* bytes from *start*; fewer only if the source has become shorter.
+
+        Called on two threads at once.
+        """
+        ...
+
+
+@runtime_checkable
+class FillAccess(RandomAccess, Protocol):
+    """A source that reads without a copy of its own, as an open file can."""
+
+    def read_into(self, start: int, buffer: memoryview) -> int:
+        """Fill *buffer* from *start*; how many bytes that were. Called on two threads at once."""
         ...
 
 
@@ -133,6 +145,23 @@ def exactly(source: RandomAccess, start: int, count: int) -> bytes:
     if len(data) != count:
         raise TdfTamperedError("the archive ends before its contents do")
     return data
+
+
+def fill_exactly(source: RandomAccess, start: int, buffer: memoryview) -> None:
+    """Fill *buffer* from *start*, or an error: never less.
+
+    Raises:
+        TdfTamperedError: the source ends before.
+    """
+    if not isinstance(source, FillAccess):
+        buffer[:] = exactly(source, start, len(buffer))
+        return
+    done = 0
+    while done < len(buffer):
+        count = source.read_into(start + done, buffer[done:])
+        if count <= 0:
+            raise TdfTamperedError("the archive ends before its contents do")
+        done += count
 
 
 def _end(source: RandomAccess) -> tuple[int, int, int]:
