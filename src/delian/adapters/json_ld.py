@@ -12,7 +12,16 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, Final
 
-from delian.adapters.json_ld_terms import CONTEXTS, DSP_CONTEXT, EDC_CONTEXT, PREFIXES
+from delian.adapters.json_ld_terms import (
+    CATALOG_WORDS,
+    CONTEXTS,
+    DCAT,
+    DCT,
+    DSP_CONTEXT,
+    DSPACE,
+    EDC_CONTEXT,
+    ODRL,
+)
 from delian.terms.errors import InputError
 
 MAX_VALUES: Final = 2_000
@@ -22,8 +31,13 @@ MAX_DEFINITIONS: Final = 64
 MAX_TEXT: Final = 4_096
 
 _PLAIN_CONTEXTS = frozenset({DSP_CONTEXT, EDC_CONTEXT})
-_OWN_NAMES = tuple(f"{prefix}:" for prefix in ("dspace", "odrl", "dcat", "dct"))
-_OWN_IRIS = tuple(iri for prefix, iri in PREFIXES.items() if prefix != "xsd")
+# Members that JSON-LD takes for the protocol's own words: all of its and of the policy language's
+# namespace, and those words of the catalog that a plain reader reads. Titles and the like are not.
+_OTHER_NAMES = ("dspace:", "odrl:", DSPACE, ODRL)
+_OTHER_WORDS = frozenset(base + word for base in ("dcat:", DCAT) for word in CATALOG_WORDS) | {
+    "dct:format",
+    f"{DCT}format",
+}
 _ALIASED = frozenset({"@id", "@type", "@value", "@language"})
 _CONTAINERS = frozenset({"@set", "@list", "@language"})
 _BODY_KEYWORDS = frozenset({"@context", "@id", "@type", "@value", "@language", "@list", "@set"})
@@ -61,7 +75,7 @@ def _has_other_names(value: object, depth: int) -> bool:
     if not isinstance(value, dict):
         return False
     for key, member in value.items():
-        if ":" in key and key.startswith(_OWN_NAMES + _OWN_IRIS):
+        if ":" in key and (key in _OTHER_WORDS or key.startswith(_OTHER_NAMES)):
             return True
         if key == "@context":
             if depth != MAX_DEPTH:

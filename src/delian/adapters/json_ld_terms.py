@@ -80,6 +80,15 @@ POLICY_TERMS: Final[dict[str, Any]] = {
     **_many("hasPolicy permission prohibition obligation duty constraint", ODRL, "@id"),
 }
 
+CATALOG_WORDS: Final = (
+    "catalog",
+    "dataset",
+    "distribution",
+    "service",
+    "accessService",
+    "endpointURL",
+)
+
 DSP_TERMS: Final[dict[str, Any]] = {
     **PREFIXES,
     **POLICY_TERMS,

@@ -7,7 +7,7 @@ so it is refused and never dropped.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 from delian.exchange.errors import MessageError
@@ -30,16 +30,24 @@ _RULE_MEMBERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """One comparison: what is looked at, how, and with what."""
+    """One comparison: what is looked at, how, and with what.
+
+    Args:
+        left: What is looked at, without the prefix of the policy language.
+        operator: How it is compared.
+        right: With what.
+        written: ``left`` as its author spelled it, and as it goes back to them: some compare it.
+    """
 
     left: str
     operator: str
     right: Operand
+    written: str | None = field(default=None, compare=False)
 
     def to_plain(self) -> dict[str, Any]:
         """The comparison as the protocol spells it."""
         return {
-            "leftOperand": self.left,
+            "leftOperand": self.written or self.left,
             "operator": self.operator,
             "rightOperand": _thaw(self.right),
         }
@@ -218,9 +226,11 @@ def _condition(obj: object, where: str, depth: int) -> Condition:
     operator = local_name(text(member(plain, "operator", where), f"{where}.operator"))
     if operator not in OPERATORS:
         raise MessageError("no operator of the protocol", where=f"{where}.operator")
-    left = local_name(text(member(plain, "leftOperand", where), f"{where}.leftOperand"))
+    written = text(member(plain, "leftOperand", where), f"{where}.leftOperand")
+    left = local_name(written)
     right = member(plain, "rightOperand", where)
-    return Constraint(left, operator, _freeze(right, f"{where}.rightOperand", 0))
+    spelled = None if written == left else written
+    return Constraint(left, operator, _freeze(right, f"{where}.rightOperand", 0), spelled)
 
 
 def _freeze(value: object, where: str, depth: int) -> Operand:

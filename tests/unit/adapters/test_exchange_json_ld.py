@@ -66,6 +66,13 @@ def test_a_plain_message_is_handed_on_as_it_is(context: Any) -> None:
     assert normalise(message) is message
 
 
+def test_descriptions_under_their_iris_are_plain() -> None:
+    dataset = {"@id": "d", "http://purl.org/dc/terms/title": "T", "edc:name": "x", "dct:issued": 1}
+    assert is_plain({"@context": [DSP], "@type": "Catalog", "dataset": [dataset]})
+    for word in ("dcat:distribution", "http://www.w3.org/ns/dcat#dataset", "dct:format"):
+        assert not is_plain({"@context": [DSP], "@type": "Catalog", "dataset": [{word: []}]})
+
+
 def test_the_plain_path_does_not_load_the_engine() -> None:
     loaded = sys.modules.pop("delian.adapters.json_ld_engine", None)
     try:
