@@ -103,6 +103,19 @@ class OuranosPlatform:
         target = f"{request.method} {request.query_params.get('dataTarget')}"
         if target == "GET parts":
             return JSONResponse([p for p in self.parts if p["operatorId"] == who])
+        if target == "PUT parts":
+            made = dict(await request.json())
+            made["traceId"] = made["traceId"] or str(uuid.uuid4())
+            if made["operatorId"] != who:
+                return self._error(400, "[dataspace] BadRequest", "Validation failed")
+            self.parts.append(made)
+            return JSONResponse(made, 201)
+        if target == "GET tradeResponse":
+            return JSONResponse(self._waiting(who))
+        if target == "PUT tradeResponse":
+            return self._response(who, request)
+        if target == "PUT status":
+            return self._refusal(who, await request.json())
         if target == "PUT tradeRequest":
             return self._request(who, await request.json())
         if target == "GET tradeRequest":
@@ -113,6 +126,37 @@ class OuranosPlatform:
         if target == "GET cfp":
             return self._footprints(who, request.query_params.get("traceIds", ""))
         return self._error(400, "[dataspace] BadRequest", "Invalid request parameters")
+
+    def _waiting(self, who: str) -> list[dict[str, Any]]:
+        return [
+            {
+                "statusModel": self.states[trade_id],
+                "tradeModel": trade,
+                "partsModel": next(
+                    p for p in self.parts if p["traceId"] == trade["downstreamTraceId"]
+                ),
+            }
+            for trade_id, trade in self.trades.items()
+            if trade["upstreamOperatorId"] == who
+        ]
+
+    def _response(self, who: str, request: Request) -> Response:
+        trade = self.trades.get(request.query_params.get("tradeId", ""), {})
+        trace = request.query_params.get("traceId")
+        mine = [p for p in self.parts if p["traceId"] == trace and p["operatorId"] == who]
+        if trade.get("upstreamOperatorId") != who or not mine:
+            return self._error(400, "[dataspace] BadRequest", "Validation failed")
+        trade["upstreamTraceId"] = trace
+        return JSONResponse(trade, 201)
+
+    def _refusal(self, who: str, body: dict[str, Any]) -> Response:
+        state = self.states.get(body.get("tradeId"), {})
+        word = body["requestStatus"]["cfpResponseStatus"]
+        if state.get("statusId") != body.get("statusId") or len(body["replyMessage"] or "") > 100:
+            return self._error(400, "[dataspace] BadRequest", "Validation failed")
+        state["requestStatus"]["cfpResponseStatus"] = word
+        state["replyMessage"] = body["replyMessage"]
+        return JSONResponse(state, 201)
 
     def _request(self, who: str, body: dict[str, Any]) -> Response:
         trade, state = dict(body["tradeModel"]), dict(body["statusModel"])

@@ -24,7 +24,7 @@ from delian.exchange.ouranos import dataset_of as dataset_of_parts
 from delian.exchange.ouranos import parts_home, parts_of, structure_of
 from delian.exchange.ouranos_trades import Operators, trade_request_of
 
-LAW = settings(max_examples=80, deadline=None)
+LAW = settings(max_examples=60, deadline=None)
 OURS = "https://delian.example/2025-1"
 
 words = st.text(st.characters(exclude_categories=("Cs",)), max_size=12) | st.sampled_from(

@@ -13,7 +13,7 @@ from delian.adapters.bridge_web import Answer, Web, object_in, objects_in, read_
 from delian.exchange.bridge_errors import ForeignFormError, ForeignRefusedError
 from delian.exchange.crossing import Json
 from delian.exchange.foreign_name import ForeignName, Scheme
-from delian.exchange.ouranos_trades import Trade, TradeState, read_state, read_trade
+from delian.exchange.ouranos_trades import Trade, TradeState, read_state, read_trade, refusal_of
 
 LOGIN_PATH = "/auth/login"
 AUTH_PATH = "/api/v1/authInfo"
@@ -90,6 +90,44 @@ class OuranosPlatform:
         query = {"dataTarget": "status", "statusTarget": "REQUEST"}
         found = objects_in(await self._get(query), SYSTEM)
         return {state.trade_id: state for state in map(read_state, found)}
+
+    async def waiting(self) -> list[tuple[Trade, TradeState]]:
+        """The requests that other operators put to the account."""
+        found = objects_in(await self._get({"dataTarget": "tradeResponse"}), SYSTEM)
+        return [(read_trade(i.get("tradeModel")), read_state(i.get("statusModel"))) for i in found]
+
+    async def register(self, part: dict[str, Json]) -> str:
+        """Put a part of the account's own (from ``ouranos.parts_of``); its trace.
+
+        Raises:
+            ForeignRefusedError: the platform says no.
+        """
+        query = {"dataTarget": "parts"}
+        answer = await self._send("PUT", self.address + TRANSPORT_PATH, query, part)
+        made = object_in(read_answer(answer, SYSTEM), SYSTEM)
+        return ForeignName(Scheme.OPERATOR, str(made.get("traceId"))).value
+
+    async def answer(self, trade: Trade, trace: str) -> Trade:
+        """Answer a request with one of the account's own parts.
+
+        Raises:
+            ForeignRefusedError: the platform says no.
+        """
+        query = {"dataTarget": "tradeResponse", "tradeId": trade.trade_id, "traceId": trace}
+        answer = await self._send("PUT", self.address + TRANSPORT_PATH, query, None)
+        return read_trade(read_answer(answer, SYSTEM))
+
+    async def refuse(self, state: TradeState, reason: str) -> None:
+        """Refuse a request; at most 100 characters of *reason* reach the one who asked.
+
+        Raises:
+            ForeignRefusedError: the platform says no.
+        """
+        body = refusal_of(state, reason)
+        answer = await self._send(
+            "PUT", self.address + TRANSPORT_PATH, {"dataTarget": "status"}, body
+        )
+        read_answer(answer, SYSTEM)
 
     async def footprints(self, trace: str) -> list[dict[str, Json]]:
         """The carbon footprint figures of one part, as far as they were disclosed."""

@@ -18,7 +18,7 @@ FORMATS: Mapping[str, str] = {
     "api/ngsi": "Ngsi-PULL",
 }
 API_TYPES: Mapping[str, str] = {ours: theirs for theirs, ours in FORMATS.items()}
-FOREIGN = "delian:ckan"
+FOREIGN = "urn:delian:terms:1:ckan"
 DSP = "dsp:"
 URN = "urn:cadde:"
 PROVIDER_KEY = "caddec_provider_id"

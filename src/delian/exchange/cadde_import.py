@@ -1,7 +1,7 @@
 """A CADDE provider's CKAN package becomes a DSP dataset; and comes home as the package it was.
 
 May touch: values. What DSP has a word for is moved there; all else that is not personal or an
-inner address travels under ``delian:ckan``, so that the way back restores it.
+inner address travels under ``urn:delian:terms:1:ckan``, so that the way back restores it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,6 @@ _SAME = (
     ("metadata_modified", "modified"),
     ("license_id", "license"),
 )
-_SAME_RESOURCE = (("name", "title"), ("description", "description"), ("mimetype", "mediaType"))
 _NO_FORMAT = "no transfer format for this kind of resource"
 _INNER = "the address stays with the bridge, so that nobody walks past the contract"
 
@@ -128,10 +127,10 @@ def dataset_of(
         recipients=recipients,
     )
     made["hasPolicy"] = [offer]
-    shown = _take_resources(part, tally, endpoint)
+    shown, beside = _take_resources(part, tally, endpoint)
     if shown:
         made["distribution"] = shown
-    made[FOREIGN] = part.rest(f"/{FOREIGN}")
+    made[FOREIGN] = part.rest(f"/{FOREIGN}") | ({"resources": beside} if shown else {})
     return tally.close(dict(package), made)
 
 
@@ -157,7 +156,7 @@ def package_home(dataset: Mapping[str, Json]) -> Crossing[dict[str, Json]]:
         made["resources"] = [
             _resource_home(item, tally, index) for index, item in enumerate(listed)
         ]
-    _inner_home(part, inner, tally, made, f"/{FOREIGN}", "")
+    _inner_home(part, inner, tally, made)
     part.drop("hasPolicy", "made from the package's licence and flags")
     part.drop("@id", "made from the package's provider and id")
     part.drop("@type", "the class of every DSP dataset")
@@ -189,72 +188,67 @@ def _is_fetchable(item: object) -> bool:
     )
 
 
-def _take_resources(part: Part, tally: Tally, endpoint: str) -> list[Json]:
+def _take_resources(part: Part, tally: Tally, endpoint: str) -> tuple[list[Json], list[Json]]:
+    """The distributions, and beside each what else CKAN says of its resource."""
     listed = part.peek("resources")
     if not isinstance(listed, list) or not listed:
-        return []
+        return [], []
     part.open("resources")
+    service: Json = {"@id": f"{endpoint}#service", "@type": "DataService", "endpointURL": endpoint}
     shown: list[Json] = []
+    beside: list[Json] = []
     for index, item in enumerate(listed):
         path = f"/resources/{index}"
-        if not _is_fetchable(item):
+        if not isinstance(item, dict) or not _is_fetchable(item):
             tally.drop(path, item, _NO_FORMAT)
             continue
-        shown.append(_distribution(item, tally, path, f"/distribution/{len(shown)}", endpoint))
-    return shown
+        inner = Part(item, tally, path)
+        kind = inner.translate(
+            "caddec_resource_type", f"/distribution/{len(shown)}/format", "transfer format"
+        )
+        inner.drop("url", _INNER)
+        beside.append(inner.rest(f"/{FOREIGN}/resources/{len(shown)}"))
+        shown.append(
+            {"@type": "Distribution", "format": FORMATS[str(kind)], "accessService": service}
+        )
+    return shown, beside
 
 
-def _distribution(
-    item: dict[str, Any], tally: Tally, path: str, to: str, endpoint: str
-) -> dict[str, Json]:
-    part = Part(item, tally, path)
-    kind = part.translate("caddec_resource_type", f"{to}/format", "transfer format")
-    made: dict[str, Json] = {"@type": "Distribution", "format": FORMATS[str(kind)]}
-    for theirs, ours in _SAME_RESOURCE:
-        part.move(theirs, made, ours, to)
-    size = part.whole("size", f"{to}/byteSize")
-    if size is not None:
-        made["byteSize"] = size
-    part.drop("url", _INNER)
-    made["accessService"] = {
-        "@id": f"{endpoint}#service",
-        "@type": "DataService",
-        "endpointURL": endpoint,
-    }
-    made[FOREIGN] = part.rest(f"{to}/{FOREIGN}")
-    return made
-
-
-def _inner_home(
-    part: Part, inner: dict[str, Any], tally: Tally, made: dict[str, Json], path: str, to: str
-) -> None:
+def _inner_home(part: Part, inner: dict[str, Any], tally: Tally, made: dict[str, Json]) -> None:
     if not inner:
         part.drop(FOREIGN, "nothing else was said")
         return
     part.open(FOREIGN)
-    inside = Part(inner, tally, path)
+    inside = Part(inner, tally, f"/{FOREIGN}")
+    beside = inner.get("resources")
+    if "resources" in made and isinstance(beside, list):
+        inside.open("resources")
+        _beside_home(beside, tally, made["resources"])
     for name in made:
         inside.drop(name, "said by the dataset itself")
-    made.update(inside.rest(to))
+    made.update(inside.rest(""))
+
+
+def _beside_home(beside: list[Any], tally: Tally, made: Any) -> None:
+    path = f"/{FOREIGN}/resources"
+    if not beside:
+        tally.drop(path, beside, "nothing else was said")
+    for index, item in enumerate(beside):
+        if index >= len(made) or not isinstance(item, dict) or not item:
+            tally.drop(f"{path}/{index}", item, "there is no such resource")
+            continue
+        inner = Part(item, tally, f"{path}/{index}")
+        inner.drop("caddec_resource_type", "said by the distribution itself")
+        made[index].update(inner.rest(f"/resources/{index}"))
 
 
 def _resource_home(item: Any, tally: Tally, index: int) -> dict[str, Json]:
     path, to = f"/distribution/{index}", f"/resources/{index}"
-    if not isinstance(item, dict) or word_of(item.get("format"), API_TYPES) is None:
+    kind = word_of(item.get("format"), API_TYPES) if isinstance(item, dict) else None
+    if kind is None:
         tally.drop(path, item, "no resource kind for this transfer format")
         return {}
     part = Part(item, tally, path)
-    kind = part.translate("format", f"{to}/caddec_resource_type", "resource kind")
-    made: dict[str, Json] = {"caddec_resource_type": API_TYPES[str(kind)]}
-    for theirs, ours in _SAME_RESOURCE:
-        part.move(ours, made, theirs, to)
-    size = part.whole("byteSize", f"{to}/size")
-    if size is not None:
-        made["size"] = size
-    inner = part.peek(FOREIGN)
-    if isinstance(inner, dict):
-        _inner_home(part, inner, tally, made, f"{path}/{FOREIGN}", to)
-    part.drop("@type", "the class of every distribution")
-    part.drop("accessService", "our address")
-    part.drop_rest("CKAN has no word for it")
-    return made
+    part.translate("format", f"{to}/caddec_resource_type", "resource kind")
+    part.drop_rest("made for the Dataspace Protocol")
+    return {"caddec_resource_type": kind}

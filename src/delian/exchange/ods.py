@@ -19,7 +19,7 @@ from delian.exchange.ouranos import is_uuid, uuid_for
 from delian.terms.encode import utc_text
 from delian.terms.errors import DelianError
 
-FOREIGN = "delian:dcat"
+FOREIGN = "urn:delian:terms:1:dcat"
 OURS = "delian:dsp"
 URN = "urn:ods:"
 MAX_SECRET_CHARS = 8192
@@ -28,7 +28,7 @@ PREFIXES: Mapping[str, str] = {
     "dct": "http://purl.org/dc/terms/",
     "odrl": "http://www.w3.org/ns/odrl/2/",
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
-    "delian": "urn:delian:",
+    "delian": "urn:delian:terms:1:",
 }
 _WORDS = (
     ("title", "dct:title"),

@@ -9,7 +9,7 @@ from delian.exchange.bridge_errors import ForeignFormError
 from delian.exchange.crossing import Crossing, Json, Part, Tally, percent, unpercent
 from delian.terms.encode import sha256_hex
 
-FOREIGN = "delian:ouranos"
+FOREIGN = "urn:delian:terms:1:ouranos"
 URN = "urn:ouranos:"
 _INNER = "names a place of production; it stays with the two operators"
 _NO_MEMBER = "an Ouranos part has no member for it"

@@ -142,6 +142,19 @@ def read_state(plain: Json) -> TradeState:
     )
 
 
+def refusal_of(state: TradeState, reason: str) -> dict[str, Json]:
+    """The status that refuses a trade, with as much of *reason* as fits."""
+    fits = reason if len(reason) <= MAX_MESSAGE_CHARS else reason[: MAX_MESSAGE_CHARS - 1] + "…"
+    return {
+        "statusId": state.status_id,
+        "tradeId": state.trade_id,
+        "requestStatus": {"cfpResponseStatus": "REJECT"},
+        "message": None,
+        "replyMessage": fits,
+        "requestType": "CFP",
+    }
+
+
 def state_word(negotiation: str, *, by_consumer: bool = False) -> str:
     """The platform's word for a negotiation's state."""
     if negotiation in _OPEN_STATES:

@@ -40,7 +40,7 @@ def test_a_japanese_package_becomes_a_dataset() -> None:
     assert dataset["keyword"] == ["半導体"]
     (distribution,) = dataset["distribution"]
     assert distribution["format"] == "HttpData-PULL"
-    assert distribution["title"] == "見通し.csv"
+    assert dataset["urn:delian:terms:1:ckan"]["resources"][0]["name"] == "見通し.csv"
     assert dataset["hasPolicy"][0]["permission"] == [{"action": "use"}]
     gone = {entry.path: entry.reason for entry in crossing.dropped}
     assert "personal" in gone["/author_email"]

@@ -124,7 +124,7 @@ def test_a_foreign_dataset_is_offered_under_our_name() -> None:
     )
     assert crossing.value["@id"].startswith("urn:ods:ods:https%3A%2F%2F")
     assert crossing.value["title"][0]["@value"] == "電力需要"
-    assert crossing.value["delian:dcat"]["dct:spatial"] == "日本"
+    assert crossing.value["urn:delian:terms:1:dcat"]["dct:spatial"] == "日本"
     assert "power.csv" not in str(crossing.value)
     with pytest.raises(ForeignFormError):
         dataset_of({}, provider="ods", endpoint="https://d.example", offer={})
