@@ -1,0 +1,131 @@
+"""The two stock clients: installed from their coordinates, started, and given one job at a time."""
+
+import hashlib
+import json
+import os
+import queue
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.conformance.kit import CACHE, UnavailableHereError
+
+HERE = Path(__file__).resolve().parent
+FOLDER = CACHE / "tdf"
+GO_TOOLCHAIN = "go1.26.10+auto"
+GO_PLACES = ("go", "/usr/local/go/bin/go", "/usr/lib/go/bin/go")
+GO_NEEDED = "go 1.21 or newer (Debian 12: golang from bookworm-backports) and a Go module proxy"
+JOB_SECONDS = 120
+
+
+class Peer:
+    """One client process; a job in, an answer out."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._errors = (FOLDER / f"{Path(command[-1]).stem}.log").open("wb")
+        self._child = subprocess.Popen(
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+        self._answers: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        for line in self._child.stdout or ():
+            self._answers.put(line)
+        self._answers.put("")
+
+    def do(self, **job: Any) -> dict[str, Any]:
+        """The answer to *job*."""
+        if self._child.stdin is None:
+            raise RuntimeError("the client has no way in")
+        self._child.stdin.write(json.dumps(job) + "\n")
+        self._child.stdin.flush()
+        line = self._answers.get(timeout=JOB_SECONDS)
+        if not line:
+            raise RuntimeError(f"the client ended with {self._child.wait()}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def close(self) -> None:
+        """End it."""
+        if self._child.stdin is not None:
+            self._child.stdin.close()
+        try:
+            self._child.wait(10)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait(10)
+        if self._child.stdout is not None:
+            self._child.stdout.close()
+        self._errors.close()
+
+
+def stock_go() -> Path:
+    """The Go client, built from its coordinates."""
+    program = next((found for place in GO_PLACES if (found := shutil.which(place))), None)
+    if program is None or not _is_new_enough(program):
+        raise UnavailableHereError(GO_NEEDED)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    target = FOLDER / "stock-go"
+    environment = {**os.environ, "GOTOOLCHAIN": GO_TOOLCHAIN, "GOFLAGS": "-mod=readonly"}
+    made = subprocess.run(
+        [program, "build", "-o", str(target), "."],
+        cwd=HERE / "client",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    if made.returncode != 0:
+        raise UnavailableHereError(f"{GO_NEEDED}: {made.stderr.strip().splitlines()[-1:]}")
+    return target
+
+
+def _is_new_enough(program: str) -> bool:
+    """From 1.21 on, go fetches the toolchain that a module asks for."""
+    environment = {**os.environ, "GOTOOLCHAIN": "local"}
+    said = subprocess.run(
+        [program, "version"], capture_output=True, text=True, check=False, env=environment
+    ).stdout
+    found = re.search(r"go(\d+)\.(\d+)", said)
+    return found is not None and (int(found[1]), int(found[2])) >= (1, 21)
+
+
+def stock_python() -> list[str]:
+    """How to call the Python client, installed from its lock with hashes."""
+    lock, place = HERE / "requirements.lock", FOLDER / "stock-python"
+    python, stamp = place / "bin" / "python", place / "lock.sha256"
+    wanted = hashlib.sha256(lock.read_bytes()).hexdigest() + sys.version
+    if not (stamp.is_file() and stamp.read_text() == wanted and python.exists()):
+        shutil.rmtree(place, ignore_errors=True)
+        _run([sys.executable, "-m", "venv", "--without-pip", str(place)])
+        _run([*_installer(python), "--require-hashes", "--only-binary", ":all:", "-r", str(lock)])
+        stamp.write_text(wanted)
+    return [str(python), str(HERE / "stock_python.py")]
+
+
+def _installer(python: Path) -> list[str]:
+    """pip of the Python beneath our environment, or uv."""
+    uv = shutil.which("uv")
+    if uv:
+        return [uv, "pip", "install", "-q", "--python", str(python)]
+    beneath = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
+    quiet = ["install", "-q", "--disable-pip-version-check", "--no-input"]
+    return [str(beneath), "-m", "pip", "--python", str(python), *quiet]
+
+
+def _run(command: list[str]) -> None:
+    made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    if made.returncode != 0:
+        last = (made.stdout + made.stderr).strip().splitlines()[-1:]
+        raise UnavailableHereError(f"pip and a package index for otdf-python: {last}")
