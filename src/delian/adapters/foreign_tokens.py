@@ -54,15 +54,16 @@ class ForeignTokens:
 
         Raises:
             ForeignKeysError: not a set of public RSA (2048 bits and more) or P-256 keys.
+            ForeignFormError: not JSON.
         """
-        try:
-            plain = read_foreign(jwks)
-            keys = KeySet.import_key_set(plain)  # type: ignore[arg-type]
-        except (JoseError, ValueError, TypeError, KeyError, InputError) as error:
-            raise ForeignKeysError("the pinned keys are not a JSON Web Key Set") from error
+        plain = read_foreign(jwks)
         named = plain.get("keys") if isinstance(plain, dict) else None
         if not isinstance(named, list) or not named or not all(map(_is_public, named)):
-            raise ForeignKeysError("the pinned keys must be public RSA or P-256 keys with a name")
+            raise ForeignKeysError("the pinned keys must be public RSA or P-256 keys, named")
+        try:
+            keys = KeySet.import_key_set({"keys": named})
+        except (JoseError, ValueError, TypeError, KeyError) as error:
+            raise ForeignKeysError("the pinned keys are not a JSON Web Key Set") from error
         return cls(issuer, audience, subject_claim, keys)
 
     def subject(self, authorization: str | None, now_utc: datetime) -> str:
@@ -107,8 +108,8 @@ def _moment(value: object) -> float | None:
     return value if 0 < value < 2**40 else None
 
 
-def _is_public(plain: Mapping[str, Any]) -> bool:
-    if "d" in plain or "k" in plain or not plain.get("kid"):
+def _is_public(plain: object) -> bool:
+    if not isinstance(plain, dict) or "d" in plain or "k" in plain or not plain.get("kid"):
         return False
     if plain.get("kty") == "RSA":
         return len(str(plain.get("n", ""))) >= 342

@@ -9,8 +9,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
-from delian.adapters.foreign_tokens import ForeignKeysError, ForeignTokens
+from delian.adapters.foreign_tokens import ForeignTokens
 from delian.exchange.errors import NotAllowedError
+from delian.terms.errors import InputError
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 STAMP = int(NOW.timestamp())
@@ -95,5 +96,5 @@ def test_a_stranger_s_key_an_odd_algorithm_and_no_token_are_refused() -> None:
     ],
 )
 def test_only_sets_of_public_keys_are_pinned(keys: bytes) -> None:
-    with pytest.raises(ForeignKeysError):
+    with pytest.raises(InputError):
         ForeignTokens.from_jwks("i", "a", "sub", keys)
