@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from delian.exchange.errors import ErrorKind, MessageError, NotYoursError, to_er
 from delian.exchange.odrl import Policy, Rule
 from delian.exchange.paths import path_of, with_peer_pid
 from delian.exchange.plain import escape_segment, read_object, to_bytes
+from delian.exchange.repeats import fingerprint
 from delian.exchange.words import CONTEXT, NegotiationState, Role, TransferState
 
 OFFER = Policy("Offer", "o", (Rule("use"),), target="d")
@@ -186,6 +188,22 @@ def test_a_pid_cannot_leave_its_segment():
     assert escape_segment("urn:uuid:1") == "urn:uuid:1"
     assert escape_segment("../a?b#c%/ü") == "..%2Fa%3Fb%23c%25%2F%C3%BC"
     assert escape_segment("..") == "%2E%2E"
+
+
+def test_a_repetition_is_known_and_another_message_is_not():
+    messages = [m for m, path in EXAMPLES if path]
+    assert len({fingerprint(m) for m in messages}) == len(messages)
+    agreement = say.ContractAgreement("p", "c", AGREEMENT)
+    again = replace(AGREEMENT, id="another", timestamp="2026-01-02T00:00:00Z")
+    assert fingerprint(replace(agreement, agreement=again)) == fingerprint(agreement)
+    for other in (
+        replace(AGREEMENT, target="x"),
+        replace(AGREEMENT, assignee="x"),
+        replace(AGREEMENT, permissions=()),
+    ):
+        assert fingerprint(replace(agreement, agreement=other)) != fingerprint(agreement)
+    offer = say.ContractOffer("p", OFFER, "c")
+    assert fingerprint(replace(offer, offer=replace(OFFER, id="x"))) != fingerprint(offer)
 
 
 # --- JSON from strangers ------------------------------------------------------------------------
