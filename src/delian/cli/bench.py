@@ -9,7 +9,11 @@ from rich.table import Table
 
 from delian.cli import checkout, output
 
-TOGETHER = {"aggregate": ("aggregate", "merged_round"), "verify": ("verify", "label")}
+TOGETHER = {
+    "aggregate": ("aggregate", "merged_round"),
+    "verify": ("verify", "label"),
+    "exchange": ("exchange", "tdf"),
+}
 COLUMNS = ("id", "value", "unit", "reference", "ratio")
 Figure = Mapping[str, Any]
 
