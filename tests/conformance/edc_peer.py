@@ -105,7 +105,8 @@ class Edc:
 
     def catalog(self, peer: str, address: str, query: Plain | None = None) -> Plain:
         """The catalog of a peer, as EDC understood it."""
-        asked = {"@type": "CatalogRequest", "counterPartyId": peer, "counterPartyAddress": address}
+        whom = {"counterPartyId": peer, "counterPartyAddress": address}
+        asked: Plain = {"@type": "CatalogRequest", **whom}
         if query is not None:
             asked["querySpec"] = query
         found = self.call("POST", "/v3/catalog/request", {**asked, "protocol": PROTOCOL})
@@ -183,6 +184,7 @@ def edc(participant: str, tuning: Mapping[str, int] = TUNED) -> Iterator[Edc]:
         f"edc.participant.id={participant}",
         f"edc.component.id={participant}-component",
         f"edc.dsp.callback.address=http://127.0.0.1:{protocol}/protocol",
+        "edc.policy.validation.enabled=false",  # constraints of foreign words are offered too
         f"web.http.port={default}",
         "web.http.path=/api",
     ]
@@ -219,9 +221,9 @@ def edc(participant: str, tuning: Mapping[str, int] = TUNED) -> Iterator[Edc]:
 
 def first_offer(catalog: Plain) -> tuple[str, Plain]:
     """The first dataset of a catalog and its first offer."""
-    found = catalog.get("dcat:dataset", catalog.get("dataset", []))
+    found = catalog["dataset"]
     dataset = found[0] if isinstance(found, list) else found
-    policy = dataset.get("odrl:hasPolicy", dataset.get("hasPolicy"))
+    policy = dataset["hasPolicy"]
     return str(dataset["@id"]), policy[0] if isinstance(policy, list) else policy
 
 

@@ -1,4 +1,4 @@
-"""``delian conformance``: our clients, driven by a public suite."""
+"""``delian conformance``: what we build, held against public suites and strangers."""
 
 import click
 
@@ -16,6 +16,6 @@ def command(name: str | None, arguments: tuple[str, ...]) -> None:
     if name is None:
         click.echo("\n".join(offered))
         return
-    part = name.removesuffix("-suite").replace("-", "_")
+    part = name.removesuffix("-suite").removesuffix("-client").replace("-", "_")
     checkout.known(part, offered)
     checkout.become(f"{FOLDER}/{PREFIX}{part}.py", *arguments)
