@@ -61,6 +61,7 @@ class OdsGateway:
         if answer.status != 200:
             raise error_of(answer.status, _read(answer.body))
         graph = object_in(read_foreign(answer.body), "the ODS catalogue")
+        _refuse_other_prefixes(graph.get("@context"))
         listed = graph.get("@graph", graph.get("dcat:dataset"))
         return objects_in(listed, "the ODS catalogue")
 
@@ -86,6 +87,19 @@ class OdsGateway:
             if stream.status != 200:
                 raise error_of(stream.status, None)
             yield stream
+
+
+def _refuse_other_prefixes(context: Json) -> None:
+    """A catalogue may come without a context, or with one that means our prefixes as we do."""
+    if context is None:
+        return
+    if not isinstance(context, dict) or any(
+        context.get(prefix, iri) != iri for prefix, iri in PREFIXES.items()
+    ):
+        raise ForeignFormError(
+            "the ODS catalogue means other words by our prefixes",
+            hint="its context must give dcat, dct and odrl their usual meaning",
+        )
 
 
 def _read(body: bytes) -> Json:
