@@ -92,11 +92,19 @@ def make_reader(service: KeyService, name: str, held: list[str], proof: ProofRul
 @contextlib.contextmanager
 def served(service: KeyService) -> Iterator[str]:
     """Serve *service* on a loopback port of the system's choice; its address."""
+    with serving(Starlette(routes=key_access_routes(service))) as address:
+        service.address = address
+        yield address
+
+
+@contextlib.contextmanager
+def serving(app: Starlette, **settings: Any) -> Iterator[str]:
+    """Serve *app* on a loopback port of the system's choice; its address."""
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
-        service.address = f"http://127.0.0.1:{place.getsockname()[1]}"
-        app = Starlette(routes=key_access_routes(service))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_level="critical", lifespan="off", **settings)
+        )
         ready = threading.Event()
         startup = server.startup
 
@@ -110,7 +118,8 @@ def served(service: KeyService) -> Iterator[str]:
         try:
             if not ready.wait(20):
                 raise RuntimeError("the service did not start")
-            yield service.address
+            scheme = "https" if settings else "http"
+            yield f"{scheme}://127.0.0.1:{place.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join(20)
