@@ -1,0 +1,345 @@
+"""The exchange's durable memory: processes, what waits to be sent, what was answered, who may fetch.
+
+SQLite in one file, or PostgreSQL by URL. A step is one transaction: a peer's message, the state
+that follows, our own next actions and the messages that they cause are kept together or not at all.
+SQLite runs on the caller's thread (a durable commit costs 0.1 ms), PostgreSQL on one thread of its own.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
+
+from delian.adapters.exchange_codec import (
+    Process,
+    read_action,
+    read_claims,
+    read_process,
+    write_action,
+    write_claims,
+    write_process,
+)
+from delian.adapters.exchange_schema import META, SCHEMA_VERSION, Prepared, prepare
+from delian.exchange.actions import Action
+from delian.exchange.negotiation import Negotiation
+from delian.exchange.odrl import Policy
+from delian.exchange.plain import read_object, to_bytes
+from delian.exchange.reactions import Claim, Participant
+from delian.exchange.words import Role
+from delian.terms.errors import UnavailableError
+
+T = TypeVar("T")
+_ONE_WRITER = 0x44454C49
+
+
+class ExchangeStoreError(UnavailableError):
+    """The exchange's database cannot be opened or written."""
+
+    code = "exchange-store"
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """One message that waits to be sent."""
+
+    seq: int
+    pid: str
+    kind: str
+    body: bytes
+    queued_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A dataset as it lies in the database: catalogue entry, asset, withdrawal."""
+
+    body: bytes
+    asset: dict[str, Any]
+    withdrawn: str | None
+
+
+class Transaction:
+    """One step's view of the database."""
+
+    def __init__(self, cursor: Any, statements: dict[str, Prepared]) -> None:
+        self._cursor = cursor
+        self._statements = statements
+
+    def run(self, name: str, **values: Any) -> int:
+        """Run a writing statement; the number of rows that it touched."""
+        statement = self._statements[name]
+        self._cursor.execute(statement.text, statement.values(values))
+        return int(self._cursor.rowcount)
+
+    def ask(self, name: str, **values: Any) -> list[Any]:
+        """The rows of a question."""
+        statement = self._statements[name]
+        self._cursor.execute(statement.text, statement.values(values))
+        return list(self._cursor.fetchall())
+
+    def process(self, pid: str) -> tuple[Process, bytes | None] | None:
+        """A negotiation or transfer, and the digest of the message heard last."""
+        rows = self.ask("process", p=pid)
+        return (read_process(*rows[0][:9]), rows[0][9]) if rows else None
+
+    def add(self, process: Process, now_ms: int, heard: bytes | None = None) -> None:
+        """Keep a new process."""
+        is_negotiation = isinstance(process, Negotiation)
+        self.run(
+            "add_process",
+            pid=process.pid,
+            kind="n" if is_negotiation else "t",
+            peer_pid=process.peer_pid,
+            role=process.role.value,
+            state=process.state.value,
+            is_open=int(not process.state.is_final),
+            peer=process.peer,
+            dataset=process.dataset,
+            revision=process.revision,
+            body=write_process(process),
+            heard=heard,
+            opened_ms=now_ms,
+            changed_ms=now_ms,
+        )
+
+    def put(self, process: Process, now_ms: int, heard: bytes | None = None) -> None:
+        """Keep the new state of a process; *heard* where a message of the peer led to it."""
+        values: dict[str, Any] = {
+            "p": process.pid,
+            "peer_pid": process.peer_pid,
+            "state": process.state.value,
+            "is_open": int(not process.state.is_final),
+            "revision": process.revision,
+            "body": write_process(process),
+            "changed_ms": now_ms,
+        }
+        if heard is None:
+            self.run("put_process", **values)
+        else:
+            self.run("hear", heard=heard, **values)
+
+    def opened_by(self, peer: str, peer_pid: str, kind: str, role: Role) -> str | None:
+        """Our pid of the process that *peer* opened under *peer_pid*."""
+        rows = self.ask("opened_by", q=peer_pid, w=peer, k=kind, r=role.value)
+        return rows[0][0] if rows else None
+
+    def processes(self, kind: str, *, since_ms: int = 0, limit: int = 1000) -> list[Process]:
+        """The newest processes of a kind (``n`` or ``t``), newest first."""
+        rows = self.ask("list", k=kind, since=since_ms, many=limit)
+        return [read_process(*row[:9]) for row in rows]
+
+    def open_of(self, dataset: str) -> list[Process]:
+        """Every open process about *dataset*."""
+        return [read_process(*row[:9]) for row in self.ask("open_of", d=dataset)]
+
+    def queue(self, pid: str, kind: str, body: bytes, now_ms: int) -> Queued:
+        """A message waits to be sent, after every earlier one of its process."""
+        seq = self.ask("queue", pid=pid, kind=kind, body=body, queued_ms=now_ms)[0][0]
+        return Queued(int(seq), pid, kind, body, now_ms)
+
+    def sent(self, seq: int) -> None:
+        """The peer has it."""
+        self.run("sent", s=seq)
+
+    def unsent(self) -> list[Queued]:
+        """Everything that waits to be sent, oldest first."""
+        return [Queued(*row) for row in self.ask("unsent")]
+
+    def answer(self, pid: str, digest: bytes) -> tuple[int, bytes] | None:
+        """What a message was answered the first time."""
+        rows = self.ask("answer", p=pid, d=digest)
+        return (int(rows[0][0]), rows[0][1]) if rows else None
+
+    def add_answer(self, pid: str, digest: bytes, status: int, body: bytes) -> None:
+        """Remember the answer to a message; the last one counts."""
+        self.run("drop_answer", p=pid, d=digest)
+        self.run("add_answer", pid=pid, digest=digest, status=status, body=body)
+
+    def plan(self, pid: str, due_ms: int, action: Action) -> tuple[int, str, int]:
+        """An action of ours for later: its number, process, and when."""
+        seq = self.ask("plan", pid=pid, due_ms=due_ms, action=write_action(action))[0][0]
+        return int(seq), pid, due_ms
+
+    def take_plan(self, seq: int) -> tuple[str, Action] | None:
+        """A planned action, which is planned no longer."""
+        rows = self.ask("plan_of", s=seq)
+        self.run("unplan", s=seq)
+        return (rows[0][0], read_action(rows[0][1])) if rows else None
+
+    def add_agreement(
+        self, agreement: Policy, role: Role, peer: str, pid: str, now_ms: int
+    ) -> None:
+        """Keep what was agreed."""
+        self.run(
+            "add_agreement",
+            id=agreement.id,
+            role=role.value,
+            peer=peer,
+            pid=pid,
+            dataset=agreement.target or "",
+            body=to_bytes(agreement.to_plain()),
+            uses=0,
+            made_ms=now_ms,
+        )
+
+    def agreement(self, name: str, role: Role, peer: str) -> tuple[Policy, int] | None:
+        """An agreement with *peer*, and how many transfers it has served."""
+        rows = self.ask("agreement", i=name, r=role.value, w=peer)
+        if not rows:
+            return None
+        return Policy.from_plain(read_object(rows[0][2]), "agreement"), int(rows[0][3])
+
+    def publish(self, name: str, body: bytes, asset: dict[str, Any]) -> None:
+        """A dataset stands in the catalogue from now on, in place of one of the same name."""
+        self.run("drop_dataset", i=name)
+        self.run("add_dataset", id=name, body=body, asset=to_bytes(asset), withdrawn=None)
+
+    def dataset(self, name: str) -> Published | None:
+        """A dataset, withdrawn or not."""
+        rows = self.ask("dataset", i=name)
+        return Published(rows[0][0], read_object(rows[0][1]), rows[0][2]) if rows else None
+
+    def who(self, name: str) -> Participant:
+        """A participant with what it showed last."""
+        rows = self.ask("claims", i=name)
+        return Participant(name, read_claims(rows[0][0]) if rows else ())
+
+    def remember_who(self, who: Participant) -> None:
+        """Keep what a participant showed."""
+        self.run("drop_claims", i=who.id)
+        self.run("add_claims", i=who.id, c=write_claims(who.claims))
+
+    def claims(self, name: str) -> tuple[Claim, ...]:
+        """What *name* showed last."""
+        return self.who(name).claims
+
+    def tell(self, now_ms: int, pid: str, event_name: str, detail: str = "") -> None:
+        """Write one line of a process's story."""
+        self.run("tell", at_ms=now_ms, pid=pid, event=event_name, detail=detail)
+
+
+class ExchangeStore:
+    """The database of one connector; one process uses it at a time.
+
+    Args:
+        place: A path for SQLite, or ``postgresql://…``.
+
+    Raises:
+        ExchangeStoreError: it cannot be opened, is in use, or belongs to another version.
+    """
+
+    def __init__(self, place: str | Path) -> None:
+        is_url = isinstance(place, str) and "://" in place
+        try:
+            self._engine = _postgresql(str(place)) if is_url else _sqlite(Path(place))
+            META.create_all(self._engine)
+            self._connection: Any = self._engine.raw_connection()
+            self._cursor: Any = self._connection.cursor()
+        except (SQLAlchemyError, OSError) as error:
+            raise ExchangeStoreError(
+                "the exchange's database cannot be opened", hint="check its path or address"
+            ) from error
+        self._statements = prepare(self._engine.dialect)
+        self._is_sqlite = not is_url
+        self._failures = _failures(self._engine)
+        self._thread = ThreadPoolExecutor(1, "exchange-store") if is_url else None
+        self._claim_writer()
+        self._check_version()
+
+    def _claim_writer(self) -> None:
+        """Only one connector works on a PostgreSQL database; a SQLite file lies in its home."""
+        if self._is_sqlite:
+            return
+        self._cursor.execute(f"SELECT pg_try_advisory_lock({_ONE_WRITER})")
+        is_free = self._cursor.fetchone()[0]
+        self._connection.commit()
+        if not is_free:
+            self.close()
+            raise ExchangeStoreError("another connector uses this database")
+
+    def _check_version(self) -> None:
+        def check(t: Transaction) -> str:
+            rows = t.ask("note", n="schema")
+            if not rows:
+                t.run("add_note", n="schema", v=str(SCHEMA_VERSION))
+            return str(rows[0][0]) if rows else str(SCHEMA_VERSION)
+
+        if self.step_now(check) != str(SCHEMA_VERSION):
+            self.close()
+            raise ExchangeStoreError(
+                "the exchange's database belongs to another version of Delian",
+                hint="run it with the version that made it",
+            )
+
+    def step_now(self, work: Callable[[Transaction], T]) -> T:
+        """Do *work* in one transaction on this thread: everything in it is kept, or nothing.
+
+        Raises:
+            ExchangeStoreError: the database refuses.
+        """
+        try:
+            if self._is_sqlite:
+                self._cursor.execute("BEGIN IMMEDIATE")
+            result = work(Transaction(self._cursor, self._statements))
+            self._cursor.execute("COMMIT") if self._is_sqlite else self._connection.commit()
+        except BaseException as error:
+            self._undo()
+            if isinstance(error, self._failures):
+                raise ExchangeStoreError("the exchange's database refused a step") from error
+            raise
+        return result
+
+    async def step(self, work: Callable[[Transaction], T]) -> T:
+        """Do *work* in one transaction, without holding up the loop for a database far away.
+
+        Raises:
+            ExchangeStoreError: the database refuses.
+        """
+        if self._thread is None:
+            return self.step_now(work)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.step_now, work)
+
+    def _undo(self) -> None:
+        with suppress(*self._failures):
+            self._cursor.execute("ROLLBACK") if self._is_sqlite else self._connection.rollback()
+
+    def close(self) -> None:
+        """Give the database back."""
+        if self._thread is not None:
+            self._thread.shutdown(wait=True)
+        with suppress(*self._failures):
+            self._cursor.close()
+            self._connection.close()
+        self._engine.dispose()
+
+
+def _failures(engine: Engine) -> tuple[type[BaseException], ...]:
+    driver: Any = engine.dialect.dbapi
+    return (driver.Error,)
+
+
+def _postgresql(url: str) -> Engine:
+    _, _, rest = url.partition("://")
+    return create_engine(f"postgresql+psycopg://{rest}", pool_size=1, max_overflow=1)
+
+
+def _sqlite(path: Path) -> Engine:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
+    engine = create_engine(
+        f"sqlite:///{path}", connect_args={"timeout": 30, "check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
