@@ -338,7 +338,7 @@ foreign_dcat = member(
 @LAW
 @given(foreign_dcat)
 def test_a_foreign_dcat_dataset_is_fully_accounted_for(dcat: dict[str, Any]) -> None:
-    crossing = dataset_of_dcat(dcat, provider="ods-1", endpoint=OURS, offer={"@id": "urn:o"})
+    crossing = dataset_of_dcat(dcat, provider="ods-1", endpoint=OURS, offers=[{"@id": "urn:o"}])
     check_accounting(dcat, crossing)
     assert crossing.value["@id"] == "urn:ods:ods-1:" + percent(dcat["@id"])
 
@@ -365,7 +365,7 @@ parts = member(
 @given(parts)
 def test_an_ouranos_part_to_dsp_and_home_loses_nothing_silently(part: dict[str, Any]) -> None:
     source = deepcopy(part)
-    there = dataset_of_parts(part, endpoint=OURS, offer={"@id": "urn:o"})
+    there = dataset_of_parts(part, endpoint=OURS, offers=[{"@id": "urn:o"}])
     assert part == source
     check_accounting(source, there)
     back = parts_home(there.value)

@@ -1,4 +1,4 @@
-"""CADDE 4 in our words: identifiers, transfer formats, licences, contract headers, search.
+"""CADDE 4 in our words: identifiers, transfer formats, licenses, contract headers, search.
 
 May touch: values. The catalogue itself crosses in ``cadde_import`` (their package, our dataset)
 and ``cadde_export`` (our dataset, their package).
@@ -26,7 +26,7 @@ DETAIL_KEY = "caddec_dataset_id_for_detail"
 REQUIRED, NOT_REQUIRED = "required", "notRequired"
 MAX_HEADER_CHARS = 2048
 MAX_ROWS = 1000
-OPEN_LICENCES = frozenset(
+OPEN_LICENSES = frozenset(
     {
         "cc-by",
         "cc-by-4.0",
@@ -42,7 +42,8 @@ OPEN_LICENCES = frozenset(
         "other-at",
     }
 )
-NON_COMMERCIAL_LICENCES = frozenset({"cc-nc", "cc-by-nc", "cc-by-nc-4.0", "other-nc"})
+NON_COMMERCIAL = "non-commercial"
+NON_COMMERCIAL_LICENSES = frozenset({"cc-nc", "cc-by-nc", "cc-by-nc-4.0", "other-nc"})
 
 
 def word_of(value: Json, words: Mapping[str, str]) -> str | None:
@@ -128,35 +129,35 @@ def refuse_counter_offer(dataset: str) -> NoCounterpartError:
     )
 
 
-def offer_for(
-    urn: str, licence: str, *, contracted: bool, recipients: Sequence[str]
-) -> dict[str, Json]:
-    """The smallest ODRL offer that a CADDE package's licence and flags allow.
+def offers_for(
+    urn: str, license_id: str, *, contracted: bool, recipients: Sequence[str]
+) -> list[Json]:
+    """The smallest ODRL offers that a foreign license and its flags allow.
 
     Args:
         urn: Our identifier of the dataset.
-        licence: CKAN licence id, "" where the package names none.
+        license_id: CKAN license id, "" where the package names none.
         contracted: Does any resource ask for a contract?
         recipients: Participants with whom the provider has a contract on file.
 
     Guarantees:
-        Without an open licence, or where a contract is asked for, nobody outside *recipients*.
+        Without an open license, or where a contract is asked for, one offer for each of
+        *recipients* and none for anybody else.
     """
-    constraints: list[Json] = []
-    name = licence.lower()
-    if contracted or name not in OPEN_LICENCES | NON_COMMERCIAL_LICENCES:
-        constraints.append(_constraint("recipient", "isAnyOf", sorted(recipients)))
-    if name in NON_COMMERCIAL_LICENCES:
-        constraints.append(_constraint("purpose", "neq", "commercial"))
+    name = license_id.lower()
     rule: dict[str, Json] = {"action": "use"}
-    if constraints:
-        rule["constraint"] = constraints
-    offer_id = f"{urn}:{digest_of([rule]).removeprefix('sha256:')[:16]}"
-    return {"@id": offer_id, "@type": "Offer", "permission": [rule]}
+    if name in NON_COMMERCIAL_LICENSES:
+        rule["constraint"] = [
+            {"leftOperand": "purpose", "operator": "isAnyOf", "rightOperand": [NON_COMMERCIAL]}
+        ]
+    if not contracted and name in OPEN_LICENSES | NON_COMMERCIAL_LICENSES:
+        return [_offer(urn, rule, {})]
+    return [_offer(urn, rule, {"assignee": name}) for name in sorted(set(recipients))]
 
 
-def _constraint(left: str, operator: str, right: Json) -> dict[str, Json]:
-    return {"leftOperand": left, "operator": operator, "rightOperand": right}
+def _offer(urn: str, rule: dict[str, Json], more: dict[str, Json]) -> dict[str, Json]:
+    mark = digest_of([rule, more]).removeprefix("sha256:")[:16]
+    return {"@id": f"{urn}:{mark}", "@type": "Offer", **more, "permission": [rule]}
 
 
 def is_open(offers: Json) -> bool:
@@ -169,7 +170,8 @@ def _unconditional(offer: Mapping[str, Any]) -> bool:
     permissions = offer.get("permission")
     listed = permissions if isinstance(permissions, list) else [permissions]
     free = [p for p in listed if isinstance(p, dict) and not set(p) - {"action"}]
-    return bool(free) and not offer.get("prohibition") and not offer.get("obligation")
+    bound = any(offer.get(name) for name in ("prohibition", "obligation", "assignee"))
+    return bool(free) and not bound
 
 
 def extras_of(package: Mapping[str, Json]) -> dict[str, str]:

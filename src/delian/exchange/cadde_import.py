@@ -18,7 +18,7 @@ from delian.exchange.cadde import (
     PROVIDER_KEY,
     dataset_urn,
     extras_of,
-    offer_for,
+    offers_for,
     word_of,
 )
 from delian.exchange.crossing import Crossing, Json, Part, Tally
@@ -118,15 +118,14 @@ def dataset_of(
     for name in PERSONAL:
         part.drop(name, "personal data stays in its own catalogue")
     _take_tags(part, made)
-    licence = package.get("license_id")
+    license_id = package.get("license_id")
     contracted = any(resource.contracted for resource in resources_of(package))
-    offer = offer_for(
+    made["hasPolicy"] = offers_for(
         urn,
-        licence if isinstance(licence, str) else "",
+        license_id if isinstance(license_id, str) else "",
         contracted=contracted,
         recipients=recipients,
     )
-    made["hasPolicy"] = [offer]
     shown, beside = _take_resources(part, tally, endpoint)
     if shown:
         made["distribution"] = shown
@@ -157,7 +156,7 @@ def package_home(dataset: Mapping[str, Json]) -> Crossing[dict[str, Json]]:
             _resource_home(item, tally, index) for index, item in enumerate(listed)
         ]
     _inner_home(part, inner, tally, made)
-    part.drop("hasPolicy", "made from the package's licence and flags")
+    part.drop("hasPolicy", "made from the package's license_id and flags")
     part.drop("@id", "made from the package's provider and id")
     part.drop("@type", "the class of every DSP dataset")
     part.drop_rest("CKAN has no word for it")

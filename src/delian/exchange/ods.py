@@ -265,7 +265,7 @@ def foreign_urn(provider: str, dataset: str) -> str:
 
 
 def dataset_of(
-    dcat: Mapping[str, Json], *, provider: str, endpoint: str, offer: Mapping[str, Json]
+    dcat: Mapping[str, Json], *, provider: str, endpoint: str, offers: list[Json]
 ) -> Crossing[dict[str, Json]]:
     """The DSP dataset of a foreign ODS catalogue's DCAT dataset.
 
@@ -273,7 +273,7 @@ def dataset_of(
         dcat: A dataset with our prefixes (foreign contexts are brought there first).
         provider: Our name of the catalogue that was asked.
         endpoint: Our DSP address.
-        offer: The offer under which it is shown; what the foreign policy says travels beside it.
+        offers: Under which it is shown; what the foreign policy says travels beside it.
 
     Raises:
         ForeignFormError: the dataset has no id.
@@ -296,7 +296,7 @@ def dataset_of(
     made["distribution"] = [
         {"@type": "Distribution", "format": "HttpData-PULL", "accessService": service}
     ]
-    made["hasPolicy"] = [dict(offer)]
+    made["hasPolicy"] = list(offers)
     rest = part.rest(f"/{FOREIGN}")
     if rest:
         made[FOREIGN] = rest

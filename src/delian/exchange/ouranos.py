@@ -43,14 +43,14 @@ def is_uuid(text: object) -> bool:
 
 
 def dataset_of(
-    parts: Mapping[str, Json], *, endpoint: str, offer: Mapping[str, Json]
+    parts: Mapping[str, Json], *, endpoint: str, offers: list[Json]
 ) -> Crossing[dict[str, Json]]:
     """The DSP dataset of one Ouranos part.
 
     Args:
         parts: A parts model.
         endpoint: Our DSP address.
-        offer: The offer under which the part is shown (``cadde.offer_for`` makes the smallest).
+        offers: Under which the part is shown (``cadde.offers_for`` makes the smallest).
 
     Guarantees:
         Round trip through :func:`parts_home` gives back everything that is not listed as dropped
@@ -61,7 +61,7 @@ def dataset_of(
     """
     tally = Tally()
     made = _dataset(parts, tally, "", "", endpoint)
-    made["hasPolicy"] = [dict(offer)]
+    made["hasPolicy"] = list(offers)
     return tally.close(dict(parts), made)
 
 

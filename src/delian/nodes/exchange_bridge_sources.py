@@ -13,7 +13,7 @@ from delian.adapters.ods_bridge import OdsGateway
 from delian.adapters.ouranos_bridge import OuranosPlatform
 from delian.exchange import ods, ouranos
 from delian.exchange.bridge_errors import ForeignFormError
-from delian.exchange.cadde import offer_for
+from delian.exchange.cadde import offers_for
 from delian.exchange.cadde_import import Resource, dataset_of, resources_of
 from delian.exchange.crossing import Crossing
 from delian.exchange.errors import NotFoundHereError
@@ -115,10 +115,15 @@ async def _read_cadde(
     return made
 
 
-def _offered(crossing: Crossing[dict[str, Any]], opener: Open) -> Foreign | str:
-    if not crossing.value.get("distribution"):
-        return f"{crossing.value['@id']} has nothing that can be fetched"
-    return Foreign(crossing.value, opener, crossing.lines())
+def _offered(
+    crossing: Crossing[dict[str, Any]], opener: Open, trade: TradeNeeded | None = None
+) -> Foreign | str:
+    dataset = crossing.value
+    if not dataset.get("distribution"):
+        return f"{dataset['@id']} has nothing that can be fetched"
+    if not dataset["hasPolicy"]:
+        return f"{dataset['@id']} needs a contract, and no participant is listed as having one"
+    return Foreign(dataset, opener, crossing.lines(), trade)
 
 
 def _cadde_opener(provider: Callable[[], CaddeProvider], resources: tuple[Resource, ...]) -> Open:
@@ -150,8 +155,8 @@ async def _read_ods(
             made.append(f"{str(name)[:200]} has no bytes behind this gateway")
             continue
         urn = ods.foreign_urn(peer.name, name)
-        offer = offer_for(urn, "", contracted=True, recipients=peer.recipients)
-        crossing = ods.dataset_of(dcat, provider=peer.name, endpoint=endpoint, offer=offer)
+        offers = offers_for(urn, "", contracted=True, recipients=peer.recipients)
+        crossing = ods.dataset_of(dcat, provider=peer.name, endpoint=endpoint, offers=offers)
         made.append(_offered(crossing, _ods_opener(gateway, path)))
     return made
 
@@ -178,21 +183,15 @@ async def _read_ouranos(
         upstream = ours if number is None else await platform.operator(number)
         shown = {**part, "operatorId": upstream}
         urn = ouranos.dataset_urn(upstream, trace)
-        offer = offer_for(urn, "", contracted=True, recipients=peer.recipients)
+        offers = offers_for(urn, "", contracted=True, recipients=peer.recipients)
         try:
-            crossing = ouranos.dataset_of(shown, endpoint=endpoint, offer=offer)
+            crossing = ouranos.dataset_of(shown, endpoint=endpoint, offers=offers)
         except ForeignFormError as error:
             made.append(error.message)
             continue
         needed = TradeNeeded(platform, Operators(ours, upstream), trace)
-        made.append(
-            Foreign(
-                crossing.value,
-                _ouranos_opener(platform, trace),
-                crossing.lines(),
-                None if number is None else needed,
-            )
-        )
+        opener = _ouranos_opener(platform, trace)
+        made.append(_offered(crossing, opener, None if number is None else needed))
     return made
 
 

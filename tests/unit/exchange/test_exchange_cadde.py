@@ -7,7 +7,7 @@ from delian.exchange.cadde import (
     ContractHeaders,
     Search,
     dataset_urn,
-    offer_for,
+    offers_for,
     packages_in,
     read_search,
     refuse_counter_offer,
@@ -68,39 +68,43 @@ def test_a_package_of_another_provider_is_refused() -> None:
         dataset_of({"title": "x"}, provider=PROVIDER, endpoint=ENDPOINT)
 
 
+NON_COMMERCIAL = [("purpose", "isAnyOf", ["non-commercial"])]
+
+
 @pytest.mark.parametrize(
-    ("licence", "contracted", "constraints"),
+    ("license_id", "contracted", "constraints", "assignees"),
     [
-        ("cc-by", False, []),
-        ("CC-BY", False, []),
-        ("cc-by", True, [("recipient", "isAnyOf", ["did:web:a"])]),
-        ("", False, [("recipient", "isAnyOf", ["did:web:a"])]),
-        ("notspecified", False, [("recipient", "isAnyOf", ["did:web:a"])]),
-        ("cc-by-nc-4.0", False, [("purpose", "neq", "commercial")]),
+        ("cc-by", False, [], [None]),
+        ("CC-BY", False, [], [None]),
+        ("cc-by", True, [], ["did:web:a", "did:web:b"]),
+        ("", False, [], ["did:web:a", "did:web:b"]),
+        ("notspecified", False, [], ["did:web:a", "did:web:b"]),
+        ("cc-by-nc-4.0", False, NON_COMMERCIAL, [None]),
+        ("cc-by-nc-4.0", True, NON_COMMERCIAL, ["did:web:a", "did:web:b"]),
     ],
 )
-def test_offers_follow_licence_and_flags(
-    licence: str, contracted: bool, constraints: list[tuple[str, str, object]]
+def test_offers_follow_license_and_flags(
+    license_id: str,
+    contracted: bool,
+    constraints: list[tuple[str, str, object]],
+    assignees: list[str | None],
 ) -> None:
-    plain = offer_for("urn:x", licence, contracted=contracted, recipients=["did:web:a"])
-    offer = Policy.from_plain(plain, "offer")
-    (rule,) = offer.permissions
-    found = [
-        (c["leftOperand"], c["operator"], c["rightOperand"])
-        for c in (condition.to_plain() for condition in rule.constraints)
-    ]
-    assert found == constraints
+    known = ["did:web:b", "did:web:a", "did:web:b"]
+    made = offers_for("urn:x", license_id, contracted=contracted, recipients=known)
+    offers = [Policy.from_plain(plain, "offer") for plain in made]
+    assert [offer.assignee for offer in offers] == assignees
+    assert len({offer.id for offer in offers}) == len(offers)
+    for offer in offers:
+        (rule,) = offer.permissions
+        found = [
+            (c["leftOperand"], c["operator"], c["rightOperand"])
+            for c in (condition.to_plain() for condition in rule.constraints)
+        ]
+        assert found == constraints
 
 
-def test_an_offers_id_changes_with_its_terms() -> None:
-    one = offer_for("urn:x", "", contracted=True, recipients=["did:web:a"])
-    two = offer_for("urn:x", "", contracted=True, recipients=["did:web:a", "did:web:b"])
-    assert one["@id"] != two["@id"]
-
-
-def test_without_a_contract_on_file_nobody_is_a_recipient() -> None:
-    plain = offer_for("urn:x", "", contracted=True, recipients=[])
-    assert plain["permission"][0]["constraint"][0]["rightOperand"] == []
+def test_without_a_contract_on_file_there_is_no_offer() -> None:
+    assert offers_for("urn:x", "", contracted=True, recipients=[]) == []
 
 
 def test_our_dataset_becomes_a_package_in_japanese() -> None:
@@ -129,6 +133,7 @@ def test_our_dataset_becomes_a_package_in_japanese() -> None:
         {"permission": [{"action": "use", "constraint": [{"leftOperand": "purpose"}]}]},
         {"permission": [{"action": "use"}], "prohibition": [{"action": "distribute"}]},
         {"permission": [{"action": "use", "duty": [{"action": "pay"}]}]},
+        {"permission": [{"action": "use"}], "assignee": "did:web:a"},
         {"permission": []},
         {},
     ],

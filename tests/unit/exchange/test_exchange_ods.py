@@ -120,11 +120,11 @@ def test_turtle_refuses_what_it_cannot_say() -> None:
 
 def test_a_foreign_dataset_is_offered_under_our_name() -> None:
     crossing = dataset_of(
-        dcat("https://ods.example.jp"), provider="ods", endpoint="https://d.example", offer={}
+        dcat("https://ods.example.jp"), provider="ods", endpoint="https://d.example", offers=[]
     )
     assert crossing.value["@id"].startswith("urn:ods:ods:https%3A%2F%2F")
     assert crossing.value["title"][0]["@value"] == "電力需要"
     assert crossing.value["urn:delian:terms:1:dcat"]["dct:spatial"] == "日本"
     assert "power.csv" not in str(crossing.value)
     with pytest.raises(ForeignFormError):
-        dataset_of({}, provider="ods", endpoint="https://d.example", offer={})
+        dataset_of({}, provider="ods", endpoint="https://d.example", offers=[])

@@ -29,7 +29,7 @@ OFFER = {"@id": "urn:o", "@type": "Offer", "permission": [{"action": "use"}]}
 
 def test_a_part_becomes_a_dataset_without_its_plant() -> None:
     plain = part(UP_TRACE, UP, "部品B")
-    crossing = dataset_of(plain, endpoint=ENDPOINT, offer=OFFER)
+    crossing = dataset_of(plain, endpoint=ENDPOINT, offers=[OFFER])
     assert crossing.value["@id"] == f"urn:ouranos:{UP}:{UP_TRACE}"
     assert crossing.value["title"] == "部品B"
     assert [entry.path for entry in crossing.dropped] == ["/plantId"]
