@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
+from delian.adapters.peer_client import Answer
 from delian.exchange.dcp_errors import DidError
 from delian.exchange.did import DidWeb, parse_did
 from delian.exchange.plain import to_bytes
@@ -83,21 +84,12 @@ class Report:
         return [line for finding in self.findings for line in finding.lines()]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a peer answered: status, headers with lower-case names, body."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-
-
 class Client(Protocol):
-    """Asks strangers; behind it stand the guard on addresses and the bounds."""
+    """Asks strangers: a ``PeerClient``, with its guard on addresses and its bounds."""
 
     async def ask(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
-    ) -> Asked:
+    ) -> Answer:
         """The answer of *url*, whatever its status; redirects are answers, not followed.
 
         Raises:
@@ -154,7 +146,7 @@ class _Examination:
 
     async def ask(
         self, step: str, url: str, body: object = None, *, show: bool = True
-    ) -> Asked | None:
+    ) -> Answer | None:
         """The answer, or None after a finding that says why there is none."""
         headers = {"Accept": "application/json"}
         if body is not None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from delian.nodes.exchange_check import Asked, Grade, Report, Terms, diagnose, roots
+from delian.adapters.peer_client import Answer
+from delian.nodes.exchange_check import Grade, Report, Terms, diagnose, roots
 from delian.terms.errors import RefusedError, UnavailableError
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
@@ -59,13 +60,13 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
-def said(status: int, body: Any = None, **headers: str) -> Asked:
+def said(status: int, body: Any = None, **headers: str) -> Answer:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     usual = {"content-type": "application/json", "date": format_datetime(NOW, usegmt=True)}
-    return Asked(status, {**usual, **{k.replace("_", "-"): v for k, v in headers.items()}}, data)
+    return Answer(status, {**usual, **{k.replace("_", "-"): v for k, v in headers.items()}}, data)
 
 
-def unknown(kind: str) -> Asked:
+def unknown(kind: str) -> Answer:
     return said(404, {"@context": [DSP], "@type": kind, "code": "404", "reason": ["none"]})
 
 
@@ -85,13 +86,13 @@ class Stranger:
 
     async def ask(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
-    ) -> Asked:
+    ) -> Answer:
         self.asked.append((method, url, headers, body))
         name = next((n for n, at in self.places() if url.startswith(at)), "")
         found = self.pages.get(name, said(404, {}))
         if isinstance(found, Exception):
             raise found
-        assert isinstance(found, Asked)
+        assert isinstance(found, Answer)
         return found
 
     @staticmethod
@@ -158,16 +159,16 @@ def test_it_begins_nothing() -> None:
     assert posts == [CATALOG_AT]
 
 
-def versions(**changes: Any) -> Asked:
+def versions(**changes: Any) -> Answer:
     entry = {**VERSIONS["protocolVersions"][0], **changes}
     return said(200, {"protocolVersions": [entry]})
 
 
-def catalog(**changes: Any) -> Asked:
+def catalog(**changes: Any) -> Answer:
     return said(200, {**CATALOG, **changes})
 
 
-def dataset(**changes: Any) -> Asked:
+def dataset(**changes: Any) -> Answer:
     made = {k: v for k, v in {**DATASET, **changes}.items() if v is not None}
     return catalog(dataset=[DATASET, made])
 
