@@ -90,9 +90,9 @@ def make_reader(service: KeyService, name: str, held: list[str], proof: ProofRul
 
 
 @contextlib.contextmanager
-def served(service: KeyService) -> Iterator[str]:
+def served(service: KeyService, **settings: Any) -> Iterator[str]:
     """Serve *service* on a loopback port of the system's choice; its address."""
-    with serving(Starlette(routes=key_access_routes(service))) as address:
+    with serving(Starlette(routes=key_access_routes(service)), **settings) as address:
         service.address = address
         yield address
 

@@ -1,11 +1,18 @@
 """Two key services on loopback, their readers, our own writer and reader, and files to pass."""
 
+import ipaddress
 import secrets
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from delian.adapters.clock import SystemClock
 from delian.adapters.key_access_client import KeyAccessClient, KeyAccount
@@ -61,21 +68,63 @@ class FileSource:
         return self.data[start : start + count]
 
 
+def make_certificate(folder: Path) -> dict[str, str]:
+    """A certificate for 127.0.0.1 in *folder*, as settings of the server."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "key access")])
+    place = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(place, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    files = {"ssl_certfile": folder / "tls.pem", "ssl_keyfile": folder / "tls.key"}
+    files["ssl_certfile"].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    files["ssl_keyfile"].write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return {setting: str(path) for setting, path in files.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The key services of a run.
+
+    Args:
+        alliance: Gives tokens.
+        nation: Reads the alliance's tokens.
+        secure: Stands alone and is served over TLS.
+    """
+
+    alliance: KeyService
+    nation: KeyService
+    secure: KeyService
+
+
 class House:
     """Everything that a check needs.
 
     Args:
         folder: For files.
-        alliance: The service that gives tokens.
-        nation: The other one; it reads the alliance's tokens.
+        services: The key services.
+        authority: PEM file of the certificate of the one that is served over TLS.
         go: The stock Go client.
         python: The stock Python client.
     """
 
     def __init__(
-        self, folder: Path, alliance: KeyService, nation: KeyService, go: Peer, python: Peer
+        self, folder: Path, services: Services, authority: Path, go: Peer, python: Peer
     ) -> None:
-        self.folder, self.alliance, self.nation = folder, alliance, nation
+        self.folder, self.secure, self.authority = folder, services.secure, authority
+        self.alliance, self.nation = alliance, nation = services.alliance, services.nation
         self._peers = {"go": go, "python": python}
         self._count = 0
         self.originator = PrivateKey.generate()
@@ -133,6 +182,12 @@ class House:
         second = KeyAccount(self.nation.address, reader.name, issuer=self.alliance.address)
         accounts = [first, second] if asks_nation else [first]
         return KeyAccessClient(accounts, SystemClock(), development=True)
+
+    def secure_client(self, reader: Reader) -> KeyAccessClient:
+        """Our reader's line to the service behind TLS."""
+        account = KeyAccount(self.secure.address, reader.name, reader.secret)
+        tls = ssl.create_default_context(cafile=str(self.authority))
+        return KeyAccessClient([account], SystemClock(), tls=tls)
 
     def we_open(
         self, path: Path, pins: TdfPins = FOREIGN_FILE, client: KeyAccessClient | None = None

@@ -24,9 +24,14 @@ JOB_SECONDS = 120
 
 
 class Peer:
-    """One client process; a job in, an answer out."""
+    """One client process; a job in, an answer out.
 
-    def __init__(self, command: Sequence[str]) -> None:
+    Args:
+        command: How to start it.
+        authority: PEM file of the certificate that it shall trust.
+    """
+
+    def __init__(self, command: Sequence[str], authority: Path) -> None:
         self._errors = (FOLDER / f"{Path(command[-1]).stem}.log").open("wb")
         self._child = subprocess.Popen(
             list(command),
@@ -34,6 +39,7 @@ class Peer:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
+            env={**os.environ, "SSL_CERT_FILE": str(authority)},
         )
         self._answers: queue.Queue[str] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()

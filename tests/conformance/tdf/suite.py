@@ -11,7 +11,7 @@ from pathlib import Path
 from delian.adapters.clock import SystemClock
 from tests.conformance.kit import Result, UnavailableHereError, answer, unavailable
 from tests.conformance.tdf.checks import Check, every
-from tests.conformance.tdf.house import House
+from tests.conformance.tdf.house import House, Services, make_certificate
 from tests.conformance.tdf.peers import Peer, stock_go, stock_python
 from tests.key_access_world import make_service, served
 
@@ -37,16 +37,18 @@ def run(checks: Sequence[Check], go: Sequence[str], python: Sequence[str]) -> Re
     with contextlib.ExitStack() as held:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
         begin = time.monotonic()
+        tls = make_certificate(folder)
         services = []
-        for name in ("alliance", "nation"):
+        for name, settings in (("alliance", {}), ("nation", {}), ("secure", tls)):
             service = make_service(folder / name, "http://127.0.0.1", SystemClock())
             held.callback(service.close)
-            held.enter_context(served(service))
+            held.enter_context(served(service, **settings))
             services.append(service)
-        peers = [Peer(go), Peer(python)]
+        authority = Path(tls["ssl_certfile"])
+        peers = [Peer(go, authority), Peer(python, authority)]
         for peer in peers:
             held.callback(peer.close)
-        house = House(folder, services[0], services[1], *peers)
+        house = House(folder, Services(*services), authority, *peers)
         problems = [problem for check in checks if (problem := _problem(check, house))]
         seconds = time.monotonic() - begin
     passed = len(checks) - len(problems)

@@ -13,6 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/opentdf/platform/lib/ocrypto"
 	"github.com/opentdf/platform/sdk"
@@ -63,11 +64,14 @@ type answer struct {
 }
 
 func connect(j job) (*sdk.SDK, error) {
-	return sdk.New(j.Platform,
+	options := []sdk.Option{
 		sdk.WithClientCredentials(j.Client, j.Secret, nil),
-		sdk.WithInsecurePlaintextConn(),
 		sdk.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))),
-	)
+	}
+	if strings.HasPrefix(j.Platform, "http://") {
+		options = append(options, sdk.WithInsecurePlaintextConn())
+	}
+	return sdk.New(j.Platform, options...)
 }
 
 func write(j job) (answer, error) {
