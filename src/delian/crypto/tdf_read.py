@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn, TypeAlias
 
 from delian.crypto.sign import PublicKey
-from delian.crypto.tdf_assertion import LABEL_ID, Assertion, check_bound
+from delian.crypto.tdf_assertion import LABEL_ID, check_bound
 from delian.crypto.tdf_errors import (
     TdfFormError,
     TdfLabelError,
@@ -28,7 +28,8 @@ from delian.terms.encode import Digest, digest
 from delian.terms.errors import DelianError, RefusedError, TamperedError
 
 MANIFEST_NAMES = ("0.manifest.json", "manifest.json")
-LABEL_IDS = frozenset({LABEL_ID, "label-4774"})
+LABEL_4774_ID = "label-4774"
+LABEL_IDS = frozenset({LABEL_ID, LABEL_4774_ID})
 Unwrap: TypeAlias = Callable[[KeyAccess, str], bytes]
 
 
@@ -246,15 +247,3 @@ def _check_tags(head: TdfHead) -> None:
         if not hmac.compare_digest(tag, segment.tag):
             raise TdfTamperedError("a piece of the payload is not the one that was sealed")
 
-
-__all__ = [
-    "FOREIGN_FILE",
-    "LABEL_IDS",
-    "Assertion",
-    "TdfHead",
-    "TdfPins",
-    "TdfReader",
-    "Unwrap",
-    "open_tdf",
-    "read_head",
-]

@@ -46,3 +46,9 @@ class VerifyError(TamperedError):
     """A release does not pass its checks; the report says which and why."""
 
     code = "verify"
+
+
+class SealedReleaseError(InputError):
+    """A release cannot be sealed as asked, or a file cannot be read as a sealed release."""
+
+    code = "sealed-release"
