@@ -13,13 +13,20 @@ from typing import Any
 from delian.exchange.dcp_errors import CredentialError, TokenError
 from delian.exchange.dcp_messages import VC11, VC20
 from delian.exchange.jose import Unverified
-from delian.exchange.status_list import StatusEntry, read_entries
+from delian.exchange.status_list import (
+    BITSTRING,
+    LIST_TYPES,
+    StatusEntry,
+    list_subject,
+    read_entries,
+)
 from delian.terms.encode import utc_text
 
 CONTEXT_11 = "https://www.w3.org/2018/credentials/v1"
 CONTEXT_20 = "https://www.w3.org/ns/credentials/v2"
 MAX_TYPES = 16
 MAX_SUBJECTS = 8
+LIST_LIFE_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +185,32 @@ def issue(
         **status,
     }
     return {"iss": issuer, "sub": holder, "jti": name, **moments, **inner}, "vc+jwt"
+
+
+def issue_list(
+    *, kind: str, issuer: str, address: str, revoked: frozenset[int], now: int
+) -> tuple[dict[str, Any], str]:
+    """The claims of a status list of ours, and the type of its token.
+
+    Args:
+        kind: ``BitstringStatusListEntry`` or ``StatusList2021Entry``.
+        issuer: Our DID.
+        address: Where the list is published; it is also the credential's name.
+        revoked: The places that are set.
+        now: The moment of publication.
+    """
+    ends = now + LIST_LIFE_SECONDS
+    subject = list_subject(kind, address, "revocation", revoked)
+    base = {"iss": issuer, "jti": address, "iat": now, "nbf": now, "exp": ends}
+    base["sub"] = subject["id"]
+    common = {"id": address, "type": ["VerifiableCredential", LIST_TYPES[kind]], "issuer": issuer}
+    if kind == BITSTRING:
+        valid = {"validFrom": _spell(now), "validUntil": _spell(ends)}
+        context = {"@context": [CONTEXT_20]}
+        return {**base, **context, **common, **valid, "credentialSubject": subject}, "vc+jwt"
+    valid = {"issuanceDate": _spell(now), "expirationDate": _spell(ends)}
+    context = {"@context": [CONTEXT_11]}
+    return {**base, "vc": {**context, **common, **valid, "credentialSubject": subject}}, "JWT"
 
 
 def form_of(token: Unverified) -> str:

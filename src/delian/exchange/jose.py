@@ -140,20 +140,24 @@ class Unverified:
         return int(value)
 
 
-def take_apart(text: str) -> Unverified:
+def take_apart(text: str, *, most: int = MAX_TOKEN_BYTES) -> Unverified:
     """Split and decode a compact token without believing it.
+
+    Args:
+        text: The token.
+        most: The longest that it may be.
 
     Raises:
         TokenError: not three parts, too large, an unknown header, no JSON object inside.
     """
-    if len(text) > MAX_TOKEN_BYTES or not text.isascii():
+    if len(text) > most or not text.isascii():
         raise TokenError("the token is no compact signed token")
     if text.find(".") > MAX_HEADER_BYTES:
         raise TokenError("the token's header is too large")
     try:
         signed = jws.extract_compact(text.encode("ascii"))
         header = signed.headers()
-        claims = read_object(signed.payload, max_bytes=MAX_TOKEN_BYTES, max_depth=MAX_DEPTH)
+        claims = read_object(signed.payload, max_bytes=most, max_depth=MAX_DEPTH)
     except (JoseError, ValueError, TypeError, InputError) as error:
         raise TokenError("the token is no compact signed token") from error
     kid, typ = header.get("kid", ""), header.get("typ", "")

@@ -35,6 +35,8 @@ from delian.exchange.status_list import (
 
 MAX_CREDENTIALS = 32
 LIFE_SECONDS = 300
+STATUS_SECONDS = 300
+MAX_BELIEF_SECONDS = 86_400
 _ENVELOPE = "data:application/vc+jwt,"
 _EARLY_ENVELOPE = "data:application/vc+ld+json+jwt;"
 
@@ -93,14 +95,15 @@ class Verifier:
             DidError, DidAwayError: a document cannot be had.
         """
         claims: list[Claim] = []
-        until = now + LIFE_SECONDS * 1000
+        until = now + MAX_BELIEF_SECONDS
         kinds = frozenset(wanted)
         for text in response.presentations:
             for inner in await self._credentials_of(text, holder, now):
-                credential = await self._credential(inner, holder, kinds, now)
+                credential = await self.check_credential(inner, holder, kinds, now)
                 if credential is None:
                     continue
-                until = until if credential.ends is None else min(until, credential.ends)
+                ends = [credential.ends, now + STATUS_SECONDS if credential.statuses else None]
+                until = min([until, *(second for second in ends if second is not None)])
                 claims += [
                     Claim(kind, credential.issuer, subject)
                     for kind in sorted(credential.names(kinds))
@@ -126,10 +129,21 @@ class Verifier:
             raise CredentialError(f"the presentation does not hold: {error.message}") from error
         return _inner_tokens(token)
 
-    async def _credential(
+    async def check_credential(
         self, text: str, holder: str, kinds: frozenset[str], now: int
     ) -> Credential | None:
-        """One credential checked to the end; None if nobody asked for its types."""
+        """One credential checked to the end; None if nobody asked for its types.
+
+        Args:
+            text: The credential's token.
+            holder: The DID that it must speak of.
+            kinds: The types that are asked for.
+            now: The moment of the check.
+
+        Raises:
+            CredentialError: a link of the chain does not hold.
+            DidError, DidAwayError: a document cannot be had.
+        """
         try:
             token = take_apart(text)
             credential = read_credential(token, strict=self.strict)
