@@ -73,13 +73,13 @@ class TdfHead:
         """Prove the file and open it; see :func:`open_tdf`."""
         by = _check_origin(self, pins, origin)
         _check_assertions(self.manifest, pins)
+        _check_tags(self)
         key = _key(self.manifest, unwrap)
         over = self.manifest.aggregate
         if not hmac.compare_digest(key.mac(over), self.manifest.root):
             raise TdfTamperedError("the pieces of the file are not those that were sealed")
         for assertion in self.manifest.assertions:
             check_bound(assertion, key, over, raw=self.manifest.schema == "4.3.0")
-        _check_tags(self)
         return TdfReader(self, key, *(by or (None, None)))
 
 
