@@ -4,10 +4,13 @@ Two ports: :class:`Web` goes out (the node puts the peer client with its address
 :class:`Desk` is asked by the doors that foreign systems knock at.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from delian.exchange.bridge_errors import (
     ForeignAwayError,
@@ -68,6 +71,7 @@ class Opened:
         contracted: Did the offer carry conditions?
         media_type: Of the bytes.
         chunks: The bytes.
+        close: To be called once the answer has ended, however it did.
     """
 
     agreement: str
@@ -75,6 +79,26 @@ class Opened:
     contracted: bool
     media_type: str
     chunks: AsyncIterator[bytes] = field(repr=False)
+    close: Callable[[], Awaitable[None]] = field(repr=False)
+
+
+class OpenedResponse(StreamingResponse):
+    """Hands out what was opened; gives it back even if nobody reads it.
+
+    Args:
+        opened: From the desk.
+        headers: The interface's headers.
+    """
+
+    def __init__(self, opened: Opened, headers: Mapping[str, str]) -> None:
+        super().__init__(opened.chunks, headers=headers, media_type=opened.media_type)
+        self._close = opened.close
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._close()
 
 
 class Desk(Protocol):

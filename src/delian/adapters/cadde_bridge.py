@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from delian.adapters.bridge_web import Desk, Stream, Web, failure, read_answer
+from delian.adapters.bridge_web import Desk, OpenedResponse, Stream, Web, failure, read_answer
 from delian.exchange.bridge_errors import ForeignFormError
 from delian.exchange.cadde import (
     API_TYPES,
@@ -141,7 +141,7 @@ class CaddeDoor:
         headers = ContractHeaders.of_agreement(
             opened.agreement, opened.transfer, self.address, contracted=opened.contracted
         ).to_headers()
-        return StreamingResponse(opened.chunks, headers=headers, media_type=opened.media_type)
+        return OpenedResponse(opened, headers)
 
     def _resource(self, request: Request) -> tuple[str, int]:
         url = request.headers.get("x-cadde-resource-url", "")

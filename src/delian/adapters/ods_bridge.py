@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from delian.adapters.bridge_web import Desk, Stream, Web, object_in, objects_in
+from delian.adapters.bridge_web import Desk, OpenedResponse, Stream, Web, object_in, objects_in
 from delian.exchange.bridge_errors import ForeignFormError
 from delian.exchange.crossing import Json, read_foreign
 from delian.exchange.errors import NotAllowedError, NotFoundHereError
@@ -162,14 +162,11 @@ class OdsDoor:
             opened = await self.desk.open(who, unquote(name), int(place[:6]), pid)
         except DelianError as error:
             return self._refusal(error, tracked)
-        return StreamingResponse(
-            opened.chunks,
-            media_type=opened.media_type,
-            headers={
-                "X-TrackingId": tracking_id(opened.transfer),
-                "X-ODS-AgreementId": quote(opened.agreement, safe=":/.-_"),
-            },
-        )
+        headers = {
+            "X-TrackingId": tracking_id(opened.transfer),
+            "X-ODS-AgreementId": quote(opened.agreement, safe=":/.-_"),
+        }
+        return OpenedResponse(opened, headers)
 
     def _refusal(self, error: DelianError, tracked: str) -> Response:
         headers = {"X-TrackingId": tracked} if tracked else {}

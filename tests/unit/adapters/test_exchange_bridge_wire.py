@@ -52,6 +52,7 @@ class OneDataset:
     def __init__(self) -> None:
         self.opened: list[tuple[str, str, int, str | None]] = []
         self.refuse = ""
+        self.closed = 0
 
     async def identify(
         self, system: str, authorization: str | None, api_key: str | None
@@ -74,7 +75,11 @@ class OneDataset:
             yield FILE[:5]
             yield FILE[5:]
 
-        return Opened("urn:uuid:agreed", pid or "urn:uuid:" + UP_TRACE, False, "text/csv", chunks())
+        async def close() -> None:
+            self.closed += 1
+
+        transfer = pid or "urn:uuid:" + UP_TRACE
+        return Opened("urn:uuid:agreed", transfer, False, "text/csv", chunks(), close)
 
 
 def run(story: Callable[[], Awaitable[None]]) -> None:
@@ -133,6 +138,7 @@ def test_a_cadde_consumer_finds_and_fetches_ours() -> None:
             assert got["headers"]["x-cadde-contract-id"] == "urn:uuid:agreed"
             assert got["headers"]["x-cadde-provenance"] == "urn:uuid:" + UP_TRACE
             assert desk.opened == [("did:web:cadde.example", DATASET["@id"], 0, None)]
+            assert desk.closed == 1
             assert (await consumer.search("鉄鋼"))["body"]["result"]["count"] == 0
 
     run(story)
