@@ -1,7 +1,8 @@
 """Our identity as a process of its own, as the public DCP kit wants to meet it.
 
 The doors are the product's. Only the trigger is the kit's own wish: a request that makes a
-verifier check who speaks. Settings come as a JSON file in its home; some of them need ``development = true``.
+verifier check who speaks. Settings come as a JSON file in its home; some of them need
+``development = true``.
 """
 
 import asyncio
