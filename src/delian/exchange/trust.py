@@ -216,7 +216,7 @@ def context_of(
         profile: Whose word counts; None is nobody's.
         now_utc: The moment of the decision.
         uses: How often what is asked for was used already.
-        is_aggregate: Is what is asked for an aggregate?
+        is_aggregate: Is what is asked for an aggregate, whatever the claims say?
 
     Guarantees:
         A claim counts only where its issuer is named for its scope, reaches the needed assurance
@@ -233,7 +233,7 @@ def context_of(
         classes=_values(who, profile, Scope.PARTICIPANT_CLASS, "classes"),
         treaties=_values(who, profile, Scope.TREATY_KIND, "treaties"),
         uses=uses,
-        is_aggregate=is_aggregate,
+        is_aggregate=is_aggregate or any(_undertakes(claim, profile) for claim in who.claims),
     )
 
 
@@ -257,6 +257,12 @@ def _values(who: Participant, profile: TrustProfile, scope: Scope, name: str) ->
         for value in _list(claim.subject.get(name))
         if entry.says(value)
     )
+
+
+def _undertakes(claim: Claim, profile: TrustProfile) -> bool:
+    """Does somebody whose word counts say that the participant uses aggregates only?"""
+    is_said = claim.subject.get("aggregate_only") is True
+    return is_said and any(_trusted(claim, profile, Scope.PURPOSE))
 
 
 def _readers(claim: Claim, profile: TrustProfile) -> Iterator[Reader]:

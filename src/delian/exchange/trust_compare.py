@@ -92,10 +92,11 @@ def compare(a: TrustProfile, b: TrustProfile, now_utc: datetime) -> Overlap:
         counts under both profiles (``tests/property/test_exchange_trust_laws.py``).
     """
     common: list[Entry] = []
-    missing: list[Lack] = []
-    for owner in (a, b):
-        if not owner.holds_at(now_utc):
-            missing.append(Lack(owner.owner, "", "", "", "the profile does not hold now"))
+    missing = [
+        Lack(owner.owner, "", "", "", "the profile does not hold now")
+        for owner in (a, b)
+        if not owner.holds_at(now_utc)
+    ]
     by_a, by_b = _by_place(a.entries), _by_place(b.entries)
     if not missing:
         for place in sorted(by_a.keys() & by_b.keys()):
