@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Protocol
 
 from delian.exchange.dcp_errors import DidError, TokenError
@@ -71,6 +72,11 @@ def parse_did(text: object) -> DidWeb:
     """
     if not isinstance(text, str) or len(text) > MAX_DID or not text.startswith("did:web:"):
         raise DidError("the identifier is not a did:web", hint="did:web:host or did:web:host:path")
+    return _parse(text)
+
+
+@lru_cache(maxsize=1024)
+def _parse(text: str) -> DidWeb:
     first, *parts = text[len("did:web:") :].split(":")
     host, escape, port = first.partition("%3A")
     if not _HOST.match(host):

@@ -1,15 +1,32 @@
 """Compact signed tokens with pinned algorithms: ES256 and Ed25519, nothing else.
 
-May touch: the installed ``joserfc``. The key decides the algorithm, never the token: a header
-that names another one is refused before any signature is looked at.
+May touch: the installed ``joserfc`` for keys in JWK and PEM, ``cryptography`` for signatures. The
+key decides the algorithm, never the token: a header that names another one is refused before any
+signature is looked at, so neither ``none`` nor a key used as a password can come in.
 """
 
+import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NoReturn, TypeAlias
 
-from joserfc import jws
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+)
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
+from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey
 
@@ -20,9 +37,15 @@ from delian.terms.errors import InputError
 MAX_TOKEN_BYTES = 64 * 1024
 MAX_HEADER_BYTES = 2048
 MAX_DEPTH = 16
+SIGNATURE_BYTES = 64
+ES256 = ("ES256",)
+ED25519 = ("EdDSA", "Ed25519")
 _HEADERS = frozenset({"alg", "kid", "typ", "cty"})
+_COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\Z")
+_HASHED = ECDSA(SHA256())
 
-Key: TypeAlias = ECKey | OKPKey
+Key: TypeAlias = EllipticCurvePublicKey | Ed25519PublicKey
+PrivateKey: TypeAlias = EllipticCurvePrivateKey | Ed25519PrivateKey
 
 
 class KeyFormError(InputError):
@@ -31,9 +54,10 @@ class KeyFormError(InputError):
     code = "identity-key"
 
 
-def algorithms_of(key: Key) -> tuple[str, ...]:
+def algorithms_of(key: Key | PrivateKey) -> tuple[str, ...]:
     """The spellings of the one algorithm that *key* signs with; the first is ours."""
-    return ("ES256",) if isinstance(key, ECKey) else ("EdDSA", "Ed25519")
+    is_curve = isinstance(key, EllipticCurvePublicKey | EllipticCurvePrivateKey)
+    return ES256 if is_curve else ED25519
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +69,29 @@ class SigningKey:
     """
 
     kid: str
-    _key: Key = field(repr=False, compare=False)
+    _key: PrivateKey = field(repr=False, compare=False)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a signing key is not pickled")
 
     def sign(self, claims: Mapping[str, Any], *, typ: str = "JWT") -> str:
         """*claims* as a compact token."""
-        algorithm = algorithms_of(self._key)[0]
-        header = {"alg": algorithm, "typ": typ, "kid": self.kid}
-        return jws.serialize_compact(
-            header, to_bytes(dict(claims)), self._key, algorithms=[algorithm]
-        )
+        header = {"alg": algorithms_of(self._key)[0], "typ": typ, "kid": self.kid}
+        signed = f"{_armor(to_bytes(header))}.{_armor(to_bytes(dict(claims)))}"
+        return f"{signed}.{_armor(self._signature(signed.encode('ascii')))}"
+
+    def _signature(self, message: bytes) -> bytes:
+        if isinstance(self._key, Ed25519PrivateKey):
+            return self._key.sign(message)
+        r, s = decode_dss_signature(self._key.sign(message, _HASHED))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
     def public_jwk(self) -> dict[str, str]:
         """The public half, for the DID document."""
-        plain = self._key.as_dict(private=False)
-        return {
-            k: v for k, v in plain.items() if k in {"kty", "crv", "x", "y"} and isinstance(v, str)
-        }
+        kind = OKPKey if isinstance(self._key, Ed25519PrivateKey) else ECKey
+        plain = kind.import_key(self._key.public_key()).as_dict(private=False)  # type: ignore[arg-type]
+        known = {"kty", "crv", "x", "y"}
+        return {k: v for k, v in plain.items() if k in known and isinstance(v, str)}
 
     @classmethod
     def from_pem(cls, kid: str, pem: bytes) -> "SigningKey":
@@ -75,10 +103,11 @@ class SigningKey:
         for kind in (ECKey, OKPKey):
             try:
                 key = kind.import_key(pem)
-            except (ValueError, TypeError, JoseError):
+                raw = key.private_key
+            except (ValueError, TypeError, AttributeError, JoseError):
                 continue
-            if _is_ours(key) and key.is_private:
-                return cls(kid, key)
+            if key.curve_name in {"P-256", "Ed25519"} and isinstance(raw, PrivateKey):
+                return cls(kid, raw)
         raise KeyFormError("the identity's key is neither P-256 nor Ed25519 in PEM")
 
 
@@ -87,15 +116,20 @@ class Unverified:
     """A token taken apart; nothing in it is believed yet.
 
     Args:
+        alg: The algorithm that the header names.
         kid: The header's key name, or "".
         typ: The header's type in lower case, or "".
         claims: The payload.
+        signed: The bytes that are signed.
+        signature: 64 bytes.
     """
 
+    alg: str
     kid: str
     typ: str
     claims: Mapping[str, Any] = field(repr=False)
-    _signed: jws.CompactSignature = field(repr=False, compare=False)
+    signed: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
 
     def verify(self, key: Key) -> None:
         """Return if *key* signed exactly this token with its own algorithm.
@@ -103,15 +137,19 @@ class Unverified:
         Raises:
             TokenError: in every other case.
         """
-        names = algorithms_of(key)
-        if self._signed.headers().get("alg") not in names:
+        if self.alg not in algorithms_of(key):
             raise TokenError("the token names another algorithm than its key")
-        try:
-            holds = jws.validate_compact(self._signed, key, algorithms=list(names))
-        except (JoseError, ValueError, TypeError) as error:
-            raise TokenError("the token's signature does not hold") from error
-        if not holds:
+        if len(self.signature) != SIGNATURE_BYTES:
             raise TokenError("the token's signature does not hold")
+        try:
+            if isinstance(key, Ed25519PublicKey):
+                key.verify(self.signature, self.signed)
+            else:
+                r, s = self.signature[:32], self.signature[32:]
+                pair = int.from_bytes(r, "big"), int.from_bytes(s, "big")
+                key.verify(encode_dss_signature(*pair), self.signed, _HASHED)
+        except (InvalidSignature, ValueError) as error:
+            raise TokenError("the token's signature does not hold") from error
 
     def text(self, name: str, *, most: int = 1024) -> str:
         """A claim that must be text.
@@ -150,31 +188,26 @@ def take_apart(text: str, *, most: int = MAX_TOKEN_BYTES) -> Unverified:
     Raises:
         TokenError: not three parts, too large, an unknown header, no JSON object inside.
     """
-    if len(text) > most or not text.isascii():
+    parts = _COMPACT.match(text) if len(text) <= most else None
+    if parts is None or parts.end(1) > MAX_HEADER_BYTES:
         raise TokenError("the token is no compact signed token")
-    if text.find(".") > MAX_HEADER_BYTES:
-        raise TokenError("the token's header is too large")
     try:
-        signed = jws.extract_compact(text.encode("ascii"))
-        header = signed.headers()
-        claims = read_object(signed.payload, max_bytes=most, max_depth=MAX_DEPTH)
-    except (JoseError, ValueError, TypeError, InputError) as error:
+        alg, kid, typ = _header(parts[1])
+        claims = read_object(_bare(parts[2]), max_bytes=most, max_depth=MAX_DEPTH)
+        signature = _bare(parts[3])
+    except (ValueError, InputError) as error:
         raise TokenError("the token is no compact signed token") from error
-    kid, typ = header.get("kid", ""), header.get("typ", "")
-    if not set(header) <= _HEADERS or not isinstance(kid, str) or not isinstance(typ, str):
+    signed = text[: parts.end(2)].encode("ascii")
+    return Unverified(alg, kid, typ, claims, signed, signature)
+
+
+@lru_cache(maxsize=1024)
+def _header(text: str) -> tuple[str, str, str]:
+    """Algorithm, key name and type; one peer's tokens all begin alike, so they are remembered."""
+    header = read_object(_bare(text), max_bytes=MAX_HEADER_BYTES, max_depth=4)
+    if not header.keys() <= _HEADERS or not all(isinstance(v, str) for v in header.values()):
         raise TokenError("the token's header holds what is not understood here")
-    return Unverified(kid, typ.lower(), claims, signed)
-
-
-@lru_cache(maxsize=2048)
-def _public_key(kty: str, crv: str, x: str, y: str) -> Key:
-    plain: dict[str, str | list[str]] = {"kty": kty, "crv": crv, "x": x}
-    try:
-        key: Key = ECKey.import_key({**plain, "y": y}) if kty == "EC" else OKPKey.import_key(plain)
-        key.public_key  # noqa: B018  # decodes the point now, so that a bad one fails here
-    except (ValueError, TypeError, KeyError, JoseError) as error:
-        raise KeyFormError("a key of the DID document is not a usable JWK") from error
-    return key
+    return header.get("alg", ""), header.get("kid", ""), header.get("typ", "").lower()
 
 
 def public_key(jwk: Mapping[str, str]) -> Key:
@@ -189,5 +222,27 @@ def public_key(jwk: Mapping[str, str]) -> Key:
     return _public_key(jwk["kty"], jwk["crv"], jwk.get("x", ""), jwk.get("y", ""))
 
 
-def _is_ours(key: Key) -> bool:
-    return key.curve_name in {"P-256", "Ed25519"}
+@lru_cache(maxsize=2048)
+def _public_key(kty: str, crv: str, x: str, y: str) -> Key:
+    plain: dict[str, str | list[str]] = {"kty": kty, "crv": crv, "x": x}
+    try:
+        key = (
+            ECKey.import_key({**plain, "y": y}).public_key
+            if kty == "EC"
+            else OKPKey.import_key(plain).public_key
+        )
+    except (ValueError, TypeError, KeyError, JoseError) as error:
+        raise KeyFormError("a key of the DID document is not a usable JWK") from error
+    if not isinstance(key, Key):
+        raise KeyFormError("a key of the DID document is not a usable JWK")
+    return key
+
+
+def _armor(raw: bytes) -> str:
+    text = binascii.b2a_base64(raw, newline=False).decode("ascii")
+    return text.rstrip("=").replace("+", "-").replace("/", "_")
+
+
+def _bare(text: str) -> bytes:
+    standard = text.replace("-", "+").replace("_", "/")
+    return binascii.a2b_base64(standard + "=" * (-len(text) % 4))
