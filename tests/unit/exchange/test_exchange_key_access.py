@@ -59,6 +59,8 @@ def answer(policy: KeyPolicy, reader: Client, withdrawn: str | None = None) -> b
         ([f"{REL}/value/fra", f"{LEVEL}/value/open"], [f"{REL}/value/fra"], False),
         (["https://a.example/attr/new/value/x"], ["https://a.example/attr/new/value/x"], False),
         ([f"{REL}/value/deu"], [f"{REL}/value/deu"], False),
+        ([f"{REL}/value/fra", f"{REL}/value/deu"], [f"{REL}/value/fra"], False),
+        ([f"{LEVEL}/value/cosmic"], [f"{LEVEL}/value/secret"], False),
         ([], [f"{REL}/value/fra"], False),
     ],
 )
