@@ -24,9 +24,22 @@ class FilterError(InputError):
 
 
 class WrongStateError(RefusedError):
-    """The message or action does not fit the state of the process."""
+    """The message or action does not fit the state of the process.
+
+    Args:
+        message: As everywhere.
+        provider_pid: The provider's identifier of the process, for the error body.
+        consumer_pid: The consumer's.
+    """
 
     code = "dsp-wrong-state"
+
+    def __init__(
+        self, message: str, *, provider_pid: str | None = None, consumer_pid: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.provider_pid = provider_pid
+        self.consumer_pid = consumer_pid
 
 
 class NotFoundHereError(RefusedError):
@@ -85,6 +98,9 @@ def to_error_object(
 ) -> dict[str, Any]:
     """The body that answers *error*; the pids only where the asker named or owns the process."""
     hidden = isinstance(error, NotFoundHereError)
+    if isinstance(error, WrongStateError):
+        provider_pid = error.provider_pid or provider_pid
+        consumer_pid = error.consumer_pid or consumer_pid
     body: dict[str, Any] = {"@context": [CONTEXT], "@type": kind.value}
     if kind in (ErrorKind.NEGOTIATION, ErrorKind.TRANSFER):
         if provider_pid is not None:

@@ -332,5 +332,7 @@ def _same_target(n: Negotiation, policy: Policy) -> Policy:
 
 def _wrong(n: Negotiation, what: str) -> WrongStateError:
     return WrongStateError(
-        f"{what} does not fit a negotiation in state {n.state} at its {n.role.lower()}"
+        f"{what} does not fit a negotiation in state {n.state} at its {n.role.lower()}",
+        provider_pid=n.provider_pid,
+        consumer_pid=n.consumer_pid,
     )

@@ -254,5 +254,7 @@ def _ended(t: Transfer, code: str | None, reasons: tuple[str, ...]) -> Transfer:
 
 def _wrong(t: Transfer, what: str) -> WrongStateError:
     return WrongStateError(
-        f"{what} does not fit a transfer in state {t.state} at its {t.role.lower()}"
+        f"{what} does not fit a transfer in state {t.state} at its {t.role.lower()}",
+        provider_pid=t.provider_pid,
+        consumer_pid=t.consumer_pid,
     )
