@@ -381,7 +381,7 @@ def test_structures_and_requests_account_for_every_leaf(
     structure = {**more, "parentPartsModel": parent, "childrenPartsModel": children}
     check_accounting(structure, structure_of(structure, endpoint=OURS))
     request = {**more, "consumerPid": "urn:uuid:1", "offer": more or {"@id": "urn:o"}}
-    check_accounting(request, trade_request_of(request, Operators("d", "u"), "t"))
+    check_accounting(request, trade_request_of(request, Operators("d", "u"), "t", "p"))
 
 
 @LAW

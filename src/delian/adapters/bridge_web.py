@@ -95,6 +95,7 @@ class OpenedResponse(StreamingResponse):
         self._close = opened.close
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, and close whatever happened."""
         try:
             await super().__call__(scope, receive, send)
         finally:

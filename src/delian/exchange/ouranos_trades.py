@@ -32,8 +32,13 @@ class Operators:
     upstream: str
 
 
+def message_for(pid: str) -> str:
+    """The message that names our process *pid* in a trade."""
+    return f"DSP {pid}"
+
+
 def trade_request_of(
-    request: Mapping[str, Json], operators: Operators, trace: str
+    request: Mapping[str, Json], operators: Operators, trace: str, pid: str
 ) -> Crossing[dict[str, Json]]:
     """The trade request that stands for a DSP contract request.
 
@@ -41,14 +46,16 @@ def trade_request_of(
         request: The contract request as plain JSON: ``consumerPid``, ``offer``, …
         operators: From identity records.
         trace: The downstream operator's own part.
+        pid: Our identifier of the negotiation; never the consumer's, which the consumer chooses
+            and could choose twice.
     """
     tally = Tally()
     part = Part(request, tally)
-    pid = part.peek("consumerPid")
-    message = f"DSP {pid}"
-    if not isinstance(pid, str) or len(message) > MAX_MESSAGE_CHARS:
+    message = message_for(pid)
+    if len(message) > MAX_MESSAGE_CHARS:
         raise ForeignFormError("the process id does not fit into a trade's message")
-    part.translate("consumerPid", "/statusModel/message", "named in the message")
+    if part.has("consumerPid"):
+        part.translate("consumerPid", "/statusModel/message", "by our own id of the process")
     part.drop("@context", "the context of the message")
     part.drop("@type", "the kind of the message")
     part.drop("callbackAddress", "Ouranos answers when it is asked, it does not call back")

@@ -242,8 +242,9 @@ def test_a_trade_is_asked_for_and_answered_on_the_platform() -> None:
             assert (upstream, await down.operator()) == (UP, DOWN)
             (mine,) = await down.parts()
             assert mine["partsName"] == "部品A1"
-            request = {"consumerPid": "urn:uuid:7"}
-            made = trade_request_of(request, Operators(DOWN, upstream), DOWN_TRACE).value
+            made = trade_request_of(
+                {"consumerPid": "c"}, Operators(DOWN, upstream), DOWN_TRACE, "urn:uuid:7"
+            ).value
             trade = await down.ask_trade(made)
             assert await down.footprints(DOWN_TRACE) == []
             ((asked, state),) = await up.waiting()
@@ -266,7 +267,9 @@ def test_a_refused_trade_carries_its_reason() -> None:
             web = LoopbackWeb()
             down = OuranosPlatform(web, address, address, account("down@example.jp", "pw-1"))
             up = OuranosPlatform(web, address, address, account("up@example.jp", "pw-2"))
-            made = trade_request_of({"consumerPid": "p"}, Operators(DOWN, UP), DOWN_TRACE).value
+            made = trade_request_of(
+                {"consumerPid": "c"}, Operators(DOWN, UP), DOWN_TRACE, "p"
+            ).value
             trade = await down.ask_trade(made)
             ((_, state),) = await up.waiting()
             await up.refuse(state, "用途が許可されていません。" * 20)

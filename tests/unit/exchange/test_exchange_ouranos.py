@@ -71,15 +71,14 @@ def test_identifiers() -> None:
 
 def test_a_contract_request_becomes_a_trade_request() -> None:
     request = {"consumerPid": "urn:uuid:7", "offer": OFFER, "callbackAddress": "https://c.example"}
-    crossing = trade_request_of(request, Operators(DOWN, UP), DOWN_TRACE)
+    crossing = trade_request_of(request, Operators(DOWN, UP), DOWN_TRACE, "urn:uuid:8")
     trade, status = crossing.value["tradeModel"], crossing.value["statusModel"]
     assert trade["downstreamOperatorId"] == DOWN and trade["upstreamOperatorId"] == UP
     assert trade["upstreamTraceId"] is None
-    assert status["message"] == "DSP urn:uuid:7"
+    assert status["message"] == "DSP urn:uuid:8"
     assert {entry.path.split("/")[1] for entry in crossing.dropped} == {"offer", "callbackAddress"}
-    for pid in (None, "x" * 120):
-        with pytest.raises(ForeignFormError):
-            trade_request_of({"consumerPid": pid}, Operators(DOWN, UP), DOWN_TRACE)
+    with pytest.raises(ForeignFormError):
+        trade_request_of(request, Operators(DOWN, UP), DOWN_TRACE, "x" * 120)
 
 
 def test_trades_are_read_strictly() -> None:

@@ -1,0 +1,258 @@
+"""How foreign datasets are negotiated and transferred: around the node's own reactions.
+
+The own reactions decide first. Then: terms that the foreign side did not offer end the negotiation
+with that reason; where the foreign side contracts by itself, its answer is waited for; and no
+transfer starts before its bytes are here.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from delian.adapters.exchange_store import ExchangeStore
+from delian.exchange.actions import Action, Agree, MakeOffer, Start, Terminate
+from delian.exchange.bridge_errors import ForeignAwayError
+from delian.exchange.cadde import refuse_counter_offer
+from delian.exchange.catalogue import Dataset
+from delian.exchange.negotiation import Negotiation
+from delian.exchange.ouranos_trades import TradeState, message_for, trade_request_of
+from delian.exchange.plain import read_object
+from delian.exchange.reactions import Participant, Reactions
+from delian.exchange.transfer import Transfer
+from delian.exchange.words import NegotiationState, Role, TransferState
+from delian.nodes.exchange_bridge import Bridges, is_foreign
+from delian.nodes.exchange_data import Asset
+from delian.terms.errors import DelianError
+
+LOG = logging.getLogger("delian.exchange.bridge")
+MAX_FETCH_BYTES = 1024**3
+
+
+class Connector(Protocol):
+    """What the bridges need of the connector."""
+
+    store: ExchangeStore
+
+    async def act(self, pid: str, action: Action) -> Negotiation | Transfer:
+        """Take an action."""
+        ...
+
+    async def process(self, pid: str) -> Negotiation | Transfer:
+        """Where a process stands."""
+        ...
+
+    async def publish_all(self, datasets: list[tuple[Dataset, Asset | None]]) -> None:
+        """Many datasets at once."""
+        ...
+
+    async def publish(self, dataset: Dataset, asset: Asset | None = None) -> None:
+        """One dataset."""
+        ...
+
+    async def withdraw(self, name: str, reason: str) -> int:
+        """One dataset leaves the catalogue."""
+        ...
+
+
+@dataclass(slots=True)
+class BridgeReactions:
+    """The node's reactions, and what foreign datasets add to them.
+
+    Args:
+        inner: The node's own.
+        bridges: What is foreign.
+    """
+
+    inner: Reactions
+    bridges: Bridges
+    _connector: Connector | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+
+    def on_negotiation(self, n: Negotiation, who: Participant) -> tuple[Action, ...]:
+        """The node's own decision, unless the dataset is foreign and a request is on the table."""
+        actions = self.inner.on_negotiation(n, who)
+        is_asked = n.role is Role.PROVIDER and n.state is NegotiationState.REQUESTED
+        if not is_asked or not is_foreign(n.dataset):
+            return actions
+        if any(isinstance(action, Terminate) for action in actions):
+            return actions
+        foreign = self.bridges.reading.datasets.get(n.dataset)
+        if foreign is None:
+            return (Terminate("unknown", ("the foreign data space was not read yet",)),)
+        offers = Dataset.from_plain(foreign.dataset, "dataset").offers
+        is_ours = any(isinstance(action, MakeOffer) for action in actions)
+        if is_ours or n.offer.terms_digest not in {offer.terms_digest for offer in offers}:
+            error = refuse_counter_offer(n.dataset)
+            return (Terminate("counter-offer", (error.message, error.hint)),)
+        if foreign.trade is not None:
+            self._later(lambda: self.settle(n.pid))
+            return ()
+        return actions
+
+    def on_transfer(self, t: Transfer, who: Participant) -> tuple[Action, ...]:
+        """The node's own decision; a foreign dataset's bytes are fetched before it starts."""
+        actions = self.inner.on_transfer(t, who)
+        if t.role is not Role.PROVIDER or not is_foreign(t.dataset):
+            return actions
+        if t.state is TransferState.REQUESTED and any(isinstance(a, Start) for a in actions):
+            self._later(lambda: self.fetch(t.pid))
+            return ()
+        return actions
+
+    def _later(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """After this step; reactions may be asked on the database's own thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(lambda: self.bridges.spawn(work()))
+
+    async def start(self, connector: Connector) -> None:
+        """Offer what can be read, and take up what the last run left."""
+        self._connector = connector
+        self._loop = asyncio.get_running_loop()
+        await self.refresh()
+        for pid in await self._left(connector):
+            self._later(lambda pid=pid: self.fetch(pid))  # type: ignore[misc]
+        await self.settle_all()
+
+    async def refresh(self) -> dict[str, Any]:
+        """Read every foreign system anew; publish what is new, withdraw what has gone."""
+        connector = self._need()
+        async with self._lock:
+            reading = await self.bridges.read()
+            rows = await connector.store.step(lambda t: t.ask("datasets"))
+            known = {str(name): bytes(body) for name, body in rows}
+            fresh: list[tuple[Dataset, Asset | None]] = []
+            for found in reading.datasets.values():
+                dataset = Dataset.from_plain(found.dataset, "foreign dataset")
+                if found.id not in known or not _same(known[found.id], dataset):
+                    fresh.append((dataset, None))
+            await connector.publish_all(fresh)
+            if not reading.troubles:
+                for name in known:
+                    if is_foreign(name) and name not in reading.datasets:
+                        await connector.withdraw(name, "the foreign catalogue lists it no more")
+        return self.bridges.report()
+
+    async def fetch(self, pid: str) -> None:
+        """Fetch a foreign dataset's bytes for the transfer *pid*, then start it."""
+        connector = self._need()
+        found = await connector.process(pid)
+        if not isinstance(found, Transfer) or found.state is not TransferState.REQUESTED:
+            return
+        try:
+            foreign = self.bridges.foreign(found.dataset)
+            place = _place(foreign.dataset, found.format)
+            async with foreign.open(place, pid) as stream:
+                kind = stream.headers.get("content-type", "application/octet-stream")
+                said = {k: v for k, v in stream.headers.items() if k.startswith("x-cadde-") and v}
+                asset = await _keep(self.bridges.folder, stream.chunks, kind)
+            await self._tell(pid, "fetched", "; ".join(f"{k}={v}" for k, v in said.items()))
+            await connector.publish(Dataset.from_plain(foreign.dataset, "foreign dataset"), asset)
+            await connector.act(pid, Start())
+        except DelianError as error:
+            LOG.warning("a foreign dataset cannot be fetched: %s", error.code)
+            reasons = (error.message, error.hint) if error.hint else (error.message,)
+            await connector.act(pid, Terminate("foreign", reasons))
+
+    async def settle_all(self) -> None:
+        """Ask every platform how the trades stand that we wait for."""
+        connector = self._need()
+        for name, foreign in self.bridges.reading.datasets.items():
+            if foreign.trade is not None:
+                open_ones = await connector.store.step(lambda t, name=name: t.open_of(name))  # type: ignore[misc]
+                for process in open_ones:
+                    if isinstance(process, Negotiation):
+                        await self.settle(process.pid)
+
+    async def settle(self, pid: str) -> None:
+        """Ask for the trade of the negotiation *pid*, or do what its answer says."""
+        connector = self._need()
+        async with self._lock:
+            n = await connector.process(pid)
+            if not isinstance(n, Negotiation) or n.state is not NegotiationState.REQUESTED:
+                return
+            try:
+                state = await self._trade_state(n)
+            except ForeignAwayError as error:
+                LOG.warning("a trade waits: %s", error.code)
+                return
+            except DelianError as error:
+                await connector.act(pid, Terminate("foreign", (error.message,)))
+                return
+            if state is None or state.negotiation == "REQUESTED":
+                return
+            if state.negotiation == "TERMINATED":
+                reason = state.reason or "the other operator refused the trade"
+                await connector.act(pid, Terminate("rejected", (reason,)))
+                return
+            await self._tell(pid, "trade completed", state.trade_id)
+            who = await connector.store.step(lambda t: t.who(n.peer))
+            for action in self.inner.on_negotiation(n, who):
+                if isinstance(action, Agree | Terminate):
+                    await connector.act(pid, action)
+
+    async def _trade_state(self, n: Negotiation) -> TradeState | None:
+        needed = self.bridges.foreign(n.dataset).trade
+        if needed is None:
+            return None
+        states = await needed.platform.states()
+        ours = [s for s in states.values() if s.message == message_for(n.pid)]
+        if ours:
+            return ours[0]
+        request = {"consumerPid": n.peer_pid, "offer": n.offer.to_plain()}
+        made = trade_request_of(request, needed.operators, needed.trace, n.pid)
+        trade = await needed.platform.ask_trade(made.value)
+        await self._tell(n.pid, "asked for a trade", trade.trade_id)
+        return None
+
+    async def _tell(self, pid: str, event: str, detail: str) -> None:
+        now_ms = int(self.bridges.now().timestamp() * 1000)
+        await self._need().store.step(lambda t: t.tell(now_ms, pid, event, detail))
+
+    async def _left(self, connector: Connector) -> list[str]:
+        found = await connector.store.step(lambda t: t.processes("t"))
+        return [
+            p.pid
+            for p in found
+            if p.state is TransferState.REQUESTED
+            and p.role is Role.PROVIDER
+            and is_foreign(p.dataset)
+        ]
+
+    def _need(self) -> Connector:
+        if self._connector is None:
+            raise ForeignAwayError("the bridges have not started")
+        return self._connector
+
+
+def _same(body: bytes, dataset: Dataset) -> bool:
+    return Dataset.from_plain(read_object(body), "dataset") == dataset
+
+
+def _place(dataset: dict[str, Any], way: str) -> int:
+    formats = [item["format"] for item in dataset["distribution"]]
+    return formats.index(way) if way in formats else 0
+
+
+async def _keep(folder: Path, chunks: Any, media_type: str) -> Asset:
+    """The bytes as a file named by their digest."""
+    await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
+    beside = folder / f".{hashlib.sha256(str(id(chunks)).encode()).hexdigest()}.part"
+    seen, size = hashlib.sha256(), 0
+    try:
+        with beside.open("wb") as out:
+            async for piece in chunks:
+                size += len(piece)
+                if size > MAX_FETCH_BYTES:
+                    raise ForeignAwayError("the foreign data are larger than allowed")
+                seen.update(piece)
+                await asyncio.to_thread(out.write, piece)
+        target = folder / seen.hexdigest()
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+    return Asset(target.resolve(), media_type, f"sha256:{seen.hexdigest()}", size)
