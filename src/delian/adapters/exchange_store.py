@@ -1,8 +1,8 @@
-"""The exchange's durable memory: processes, what waits to be sent, what was answered, who may fetch.
+"""The exchange's durable memory: processes, outbox, answers given, agreements, tokens, story.
 
 SQLite in one file, or PostgreSQL by URL. A step is one transaction: a peer's message, the state
-that follows, our own next actions and the messages that they cause are kept together or not at all.
-SQLite runs on the caller's thread (a durable commit costs 0.1 ms), PostgreSQL on one thread of its own.
+that follows, our next actions and the messages that they cause are kept together or not at all.
+SQLite runs on the caller's thread (a durable commit costs 0.1 ms), PostgreSQL on one of its own.
 """
 
 import asyncio
