@@ -9,12 +9,14 @@ import pickle
 import struct
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from delian.crypto.tdf_errors import TdfFormError, TdfKeyError, TdfLabelError, TdfTamperedError
-from delian.crypto.tdf_keys import DataKey, KeyAccess, KeyAccessGrant, unwrap
+from delian.crypto.tdf_keys import DataKey, KeyAccess, KeyAccessGrant, join_shares, unwrap
 from delian.crypto.tdf_policy import TdfPolicy
 from delian.crypto.tdf_read import FOREIGN_FILE, TdfPins, open_tdf, read_head
 from delian.crypto.tdf_write import TdfPlan, TdfSigner, write_tdf
@@ -211,6 +213,18 @@ def test_four_gigabytes_without_their_length_are_refused() -> None:
 # Keys.
 
 
+def _short_rsa() -> Any:
+    return rsa.generate_private_key(public_exponent=65537, key_size=1024)
+
+
+def _edwards() -> Any:
+    return ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
+
+
+def _other_curve() -> Any:
+    return ec.derive_private_key(7, ec.SECP256K1())
+
+
 @pytest.mark.parametrize("schema", ["4.3.0", "4.2.2"])
 def test_rsa_and_elliptic_keys_wrap_the_same_share(schema: str) -> None:
     both = (grant("alliance"), KeyAccessGrant("https://r.example", "rsa", pem(rsa_key())))
@@ -277,9 +291,111 @@ def test_a_service_that_speaks_of_tampering_ends_the_reading() -> None:
     assert asked == ["alliance"]
 
 
+def _policy_of(body: object, uuid: object = "1") -> Callable[[TdfFile], None]:
+    """A policy that is bound as it should be."""
+
+    def change(f: TdfFile) -> None:
+        text = base64.b64encode(compact({"uuid": uuid, "body": body})).decode()
+        binding = hmac.new(f.key, text.encode(), hashlib.sha256).hexdigest()
+        f.encryption["policy"] = text
+        f.encryption["keyAccess"][0]["policyBinding"]["hash"] = base64.b64encode(
+            binding.encode()
+        ).decode()
+
+    return change
+
+
+def _huge_piece(f: TdfFile) -> None:
+    f.integrity["segments"][0] |= {
+        "segmentSize": 16 * 1024 * 1024 + 1,
+        "encryptedSegmentSize": 16 * 1024 * 1024 + 29,
+    }
+
+
+def _too_many(name: str, count: int) -> Callable[[TdfFile], None]:
+    def change(f: TdfFile) -> None:
+        place = {"assertions": f.manifest, "keyAccess": f.encryption}[name]
+        place[name] = place[name] * count
+
+    return change
+
+
+UNREADABLE: dict[str, Callable[[TdfFile], None]] = {
+    "a piece beyond the limit": _huge_piece,
+    "more assertions than allowed": _too_many("assertions", 65),
+    "more key services than allowed": _too_many("keyAccess", 65),
+    "policy that is a list": lambda f: f.encryption.update(policy=base64.b64encode(b"[]").decode()),
+    "policy that is no base64": lambda f: f.encryption.update(policy="*"),
+    "policy beyond the limit": _policy_of({"dissem": ["x" * 100_000]}),
+    "policy without a body": _policy_of(None),
+    "policy without an identifier": _policy_of({}, None),
+    "policy with a reader that is no text": _policy_of({"dissem": [1]}),
+    "policy with an attribute that is no object": _policy_of({"dataAttributes": ["x"]}),
+    "policy with more readers than allowed": _policy_of({"dissem": ["x"] * 1025}),
+    "pieces that are no list": lambda f: f.integrity.update(segments={}),
+    "a piece that is no object": lambda f: f.integrity.update(segments=[[]]),
+    "sizes that are truth": lambda f: f.integrity.update(segmentSizeDefault=True),
+    "no way to decrypt": lambda f: f.encryption.update(method=None),
+    "an address that is no text": lambda f: f.encryption["keyAccess"][0].update(url=5),
+    "a wrapped key that is no base64": lambda f: f.encryption["keyAccess"][0].update(
+        wrappedKey="*"
+    ),
+    "an assertion that is text": lambda f: f.manifest.update(assertions=["label"]),
+    "an assertion without an id": lambda f: f.manifest["assertions"][0].update(id=""),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_cannot_be_read_is_refused_with_a_reason(name: str) -> None:
+    file = good()
+    UNREADABLE[name](file)
+    with pytest.raises(TdfFormError):
+        reader(file.pack(), FOREIGN_FILE)
+
+
+@pytest.mark.parametrize("deep", [b"[" * 50 + b"]" * 50, b"{" * 9, b"\xff", b"1.5", b"null", b""])
+def test_a_manifest_that_is_no_json_object_is_refused(deep: bytes) -> None:
+    with pytest.raises(TdfFormError):
+        reader(pack([(PAYLOAD, good().payload), (MANIFEST, deep)]))
+
+
+def test_a_manifest_beyond_the_limit_is_refused() -> None:
+    text = compact(good().manifest)[:-1] + b" " * (16 * 1024 * 1024) + b"}"
+    with pytest.raises(TdfFormError, match="larger than allowed"):
+        reader(pack([(PAYLOAD, good().payload), (MANIFEST, text)]))
+
+
+@pytest.mark.parametrize(
+    "shares", [[], [bytes(32)], [b"k" * 32, bytes(32)], [b"k" * 31], [b"k" * 32, b"k" * 32]]
+)
+def test_shares_that_no_writer_makes_give_no_key(shares: list[bytes]) -> None:
+    with pytest.raises(TdfTamperedError):
+        join_shares(shares)
+
+
+def test_a_wrapped_share_opens_for_its_holder_only() -> None:
+    access = reader(write(plan())[0]).manifest.key_access[0]
+    strange = replace(access, ephemeral_pem=pem(rsa_key()))
+    other_curve = replace(access, ephemeral_pem=pem(ec.derive_private_key(7, ec.SECP384R1())))
+    for holder, given in (
+        (service_key("stranger"), access),
+        (rsa_key(), access),
+        (service_key("alliance"), replace(access, kind="wrapped")),
+        (service_key("alliance"), replace(access, ephemeral_pem="no key")),
+        (service_key("alliance"), strange),
+        (service_key("alliance"), other_curve),
+        (rsa_key(), replace(access, kind="wrapped")),
+    ):
+        with pytest.raises(TdfKeyError, match="not wrapped for this holder"):
+            unwrap(holder, given)
+
+
 @pytest.mark.parametrize(
     "made",
     [
+        lambda: write(plan(KeyAccessGrant("https://x.example", "k", pem(_short_rsa())))),
+        lambda: write(plan(KeyAccessGrant("https://x.example", "k", pem(_edwards())))),
+        lambda: write(plan(KeyAccessGrant("https://x.example", "k", pem(_other_curve())))),
         lambda: KeyAccessGrant("", "kid", pem(service_key("x"))),
         lambda: KeyAccessGrant("https://x.example", "", pem(service_key("x"))),
         lambda: KeyAccessGrant("https://x.example", "kid", "x", "split\n"),

@@ -269,6 +269,10 @@ PIECES: dict[str, tuple[Change, type[DelianError]]] = {
     "a piece of another file": (_foreign_piece, TdfTamperedError),
     "a piece repeated, list adjusted": (_twice, TdfTamperedError),
     "root changed": (_in_integrity("rootSignature", "sig", b64(bytes(32))), TdfTamperedError),
+    "root said to be of a keyless kind": (
+        _in_integrity("rootSignature", "alg", "GMAC"),
+        TdfTamperedError,
+    ),
     "root cut to nothing": (_in_integrity("rootSignature", "sig", ""), TdfFormError),
     "root of a keyless kind": (_keyless_root, TdfTamperedError),
     "keyless root and a piece dropped": (
@@ -400,6 +404,9 @@ KEYS: dict[str, tuple[Change, type[DelianError]]] = {
     "policy not bound": (_in_access("policyBinding", None), TdfFormError),
     "wrapped key changed": (_in_access("wrappedKey", b64(bytes(60))), DelianError),
     "key wrapped in another way": (_in_access("type", "remote"), TdfFormError),
+    "key wrapped for another kind of key": (_in_access("type", "wrapped"), TdfFormError),
+    "ephemeral key taken out": (_in_access("ephemeralPublicKey", None), TdfFormError),
+    "service of another protocol": (_in_access("protocol", "smtp"), TdfFormError),
     "an attacker's service added": (_second_service, TdfTamperedError),
     "one split taken out": (_one_split, TdfTamperedError),
     "two splits made alternatives": (_splits_joined, TdfTamperedError),
@@ -492,6 +499,28 @@ def _renamed(f: TdfFile) -> bytes:
     return f.seal().pack()
 
 
+def _claims(change: Callable[[dict[str, Any]], Any]) -> Change:
+    """By a holder of the key: a binding that contradicts itself."""
+
+    def altered(f: TdfFile) -> bytes:
+        header = jose(compact({"alg": "HS256", "typ": "JWT"}))
+        message = f"{header}.{jose(compact(change(f.claims(label(f)))))}"
+        signature = jose(DataKey(f.key).mac(message.encode()))
+        label(f)["binding"]["signature"] = f"{message}.{signature}"
+        return f.pack()
+
+    return altered
+
+
+def _binding_text(change: Callable[[str], str]) -> Change:
+    def altered(f: TdfFile) -> bytes:
+        binding = label(f)["binding"]
+        binding["signature"] = change(binding["signature"])
+        return f.pack()
+
+    return altered
+
+
 ASSERTIONS: dict[str, tuple[Change, type[DelianError]]] = {
     "label dropped": (_label_dropped, TdfLabelError),
     "label's text changed": (
@@ -516,6 +545,21 @@ ASSERTIONS: dict[str, tuple[Change, type[DelianError]]] = {
     "unsigned member in the assertion": (_extra(), TdfFormError),
     "unsigned member in the statement": (_extra("statement"), TdfFormError),
     "unsigned member in the binding": (_extra("binding"), TdfFormError),
+    "binding of another method": (_set("assertions", 0, "binding", "method", "xml"), TdfFormError),
+    "binding in four parts": (_binding_text(lambda text: f"{text}.x"), TdfLabelError),
+    "binding in two parts": (_binding_text(lambda text: text.rpartition(".")[0]), TdfLabelError),
+    "binding no base64url": (_binding_text(lambda text: text.replace(".", ".*")), TdfLabelError),
+    "binding without JSON": (_binding_text(lambda text: f"eyJ{text}"), TdfLabelError),
+    "bound hash is another": (
+        _claims(lambda claims: {**claims, "assertionHash": "0" * 64}),
+        TdfLabelError,
+    ),
+    "bound values are others": (
+        _claims(lambda claims: {**claims, "assertionSig": b64(b"x")}),
+        TdfLabelError,
+    ),
+    "bound to nothing": (_claims(lambda _claims: {}), TdfLabelError),
+    "bound to a list": (_claims(lambda claims: [claims]), TdfLabelError),
     "statement that is no text": (
         _set("assertions", 0, "statement", "value", {"ocl": {}}),
         TdfFormError,
