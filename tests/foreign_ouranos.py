@@ -162,7 +162,7 @@ class OuranosPlatform:
         trade, state = dict(body["tradeModel"]), dict(body["statusModel"])
         if trade["downstreamOperatorId"] != who or len(state["message"]) > 100:
             return self._error(400, "[dataspace] BadRequest", "Validation failed")
-        trade["tradeId"] = state["tradeId"] = str(uuid.uuid5(uuid.NAMESPACE_OID, repr(trade)))
+        trade["tradeId"] = state["tradeId"] = str(uuid.uuid5(uuid.NAMESPACE_OID, str(len(self.trades))))
         state["statusId"] = str(uuid.uuid5(uuid.NAMESPACE_OID, trade["tradeId"]))
         state["requestStatus"] = {
             "cfpResponseStatus": "NOT_COMPLETED",

@@ -1,0 +1,343 @@
+"""Europe and Japan read each other: stories over HTTP, with stand-ins of the foreign systems."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from delian.exchange.catalogue import Dataset, Distribution
+from delian.exchange.foreign_name import Scheme
+from delian.exchange.negotiation import Negotiation
+from delian.exchange.odrl import Constraint, Policy, Rule
+from delian.exchange.transfer import Transfer
+from delian.exchange.words import Role
+from delian.nodes.exchange_data import Asset
+from tests import foreign_ods, foreign_ouranos
+from tests.foreign_cadde import FILE, CaddeConsumer, CaddeProvider
+from tests.foreign_ods import OdsConsumer, OdsGateway
+from tests.foreign_ouranos import DOWN_TRACE, OPEN_UP, UP, OuranosPlatform
+from tests.foreign_web import serving
+from tests.japan_world import ISSUER, Node, identity_papers, node, secret, token
+
+RELEASE = "量,月\n120,12\n".encode() * 1000
+JP_USER = "7000012050002-A"
+JP_DID = "did:web:consumer.example.jp"
+EU_DID = "did:web:planner.example.eu"
+DATASET = "urn:uuid:7b1c1b3e-0000-4000-8000-000000000001"
+
+
+def run(story: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(asyncio.wait_for(story(), 60))
+
+
+def release(assignee: str | None = None) -> Dataset:
+    titles = [
+        {"@value": "Demand signal", "@language": "en"},
+        {"@value": "需要シグナル", "@language": "ja"},
+    ]
+    offer = Policy("Offer", "urn:offer:1", (Rule("use"),), assignee=assignee)
+    return Dataset(
+        DATASET,
+        (offer,),
+        (Distribution("HttpData-PULL", "urn:service"),),
+        (("title", titles), ("description", "四半期の需要"), ("keyword", ["半導体"])),
+    )
+
+
+def door(system: str, more: str) -> str:
+    return (
+        f'[door.{system}]\nissuer = "{ISSUER}"\naudience = "delian"\n'
+        f'claim = "preferred_username"\nkeys = "idp-keys.json"\n{more}\n'
+    )
+
+
+async def publish(home: Path, provider: Node, dataset: Dataset) -> None:
+    path = home / "release.csv"
+    path.write_bytes(RELEASE)
+    await provider.connector.publish(dataset, Asset.of(path, "text/csv"))
+
+
+def test_a_cadde_consumer_finds_and_fetches_our_release(tmp_path: Path) -> None:
+    async def story() -> None:
+        home = tmp_path / "eu"
+        papers = identity_papers(home, JP_DID, Scheme.CADDE, JP_USER)
+        settings = papers + door("cadde", 'provider = "EU-DELIAN-1"')
+        async with node(home, "did:web:delian.example", settings) as ours:
+            await publish(tmp_path, ours, release())
+            guest = CaddeConsumer(ours.root, token(JP_USER))
+            found = (await guest.search("半導体"))["body"]["result"]["results"]
+            assert [package["title"] for package in found] == ["需要シグナル"]
+            (resource,) = found[0]["resources"]
+            assert resource["caddec_contract_required"] == "notRequired"
+            got = await guest.fetch(resource["url"], resource["caddec_resource_type"])
+            assert (got["status"], got["body"]) == (200, RELEASE)
+            contract = got["headers"]["x-cadde-contract-id"]
+            kept = await ours.store.step(lambda t: t.agreement(contract, Role.PROVIDER, JP_DID))
+            assert kept is not None
+            assert (kept[0].assignee, kept[0].target, kept[1]) == (JP_DID, DATASET, 1)
+            done = await ours.connector.process(got["headers"]["x-cadde-provenance"])
+            assert done.state == "COMPLETED"
+            again = await guest.fetch(resource["url"], resource["caddec_resource_type"])
+            assert again["headers"]["x-cadde-contract-id"] == contract
+            assert again["headers"]["x-cadde-provenance"] != got["headers"]["x-cadde-provenance"]
+            stranger = CaddeConsumer(ours.root, token("somebody"))
+            refused = await stranger.search("半導体")
+            assert refused["status"] == 403 and "identity record" in refused["body"]["detail"]
+            await ours.connector.withdraw(DATASET, "recalled")
+            assert (await guest.search("半導体"))["body"]["result"]["count"] == 0
+            assert (await guest.fetch(resource["url"], "file/http"))["status"] == 404
+
+    run(story)
+
+
+def test_a_guest_gets_no_more_than_the_policy_gives(tmp_path: Path) -> None:
+    async def story() -> None:
+        home = tmp_path / "eu"
+        papers = identity_papers(home, JP_DID, Scheme.CADDE, JP_USER)
+        settings = papers + door("cadde", 'provider = "EU-DELIAN-1"')
+        async with node(home, "did:web:delian.example", settings) as ours:
+            await publish(tmp_path, ours, release("did:web:somebody.else"))
+            guest = CaddeConsumer(ours.root, token(JP_USER))
+            assert (await guest.search("半導体"))["body"]["result"]["count"] == 0
+            url = f"{ours.root}/cadde/resource/{DATASET.replace(':', '%3A')}/0"
+            assert (await guest.fetch(url, "file/http"))["status"] == 404
+            purpose = Rule("use", (Constraint("purpose", "isAnyOf", ("defense",)),))
+            offer = Policy("Offer", "urn:offer:2", (purpose,))
+            await publish(tmp_path, ours, replace(release(), offers=(offer,)))
+            (found,) = (await guest.search("半導体"))["body"]["result"]["results"]
+            assert found["resources"][0]["caddec_contract_required"] == "required"
+            refused = await guest.fetch(url, "file/http")
+            assert refused["status"] == 403
+            assert "purpose" in json.loads(refused["body"])["detail"]
+
+    run(story)
+
+
+async def negotiate(consumer: Node, provider: Node, offer: Policy, *states: str) -> Negotiation:
+    pid = await consumer.connector.request(peer=provider.did, address=provider.address, offer=offer)
+    found = await consumer.connector.wait(pid, states or ("FINALIZED",), 15)
+    assert isinstance(found, Negotiation)
+    return found
+
+
+async def fetch(consumer: Node, provider: Node, n: Negotiation, to: Path) -> bytes:
+    assert n.agreement is not None
+    pid = await consumer.connector.request_transfer(
+        peer=provider.did,
+        address=provider.address,
+        agreement_id=n.agreement.id,
+        dataset=n.dataset,
+    )
+    started = await consumer.connector.wait(pid, ("STARTED",), 15)
+    assert isinstance(started, Transfer) and started.state == "STARTED", started.reasons
+    fetched = await consumer.connector.data.fetch(started, to)
+    assert fetched.was_announced
+    return to.read_bytes()
+
+
+def offer_of(provider: Node, dataset: str) -> Policy:
+    found = provider.connector.shelf.get(dataset)
+    assert found is not None
+    return replace(found.offers[0], target=dataset)
+
+
+def cadde_settings(home: Path, address: str, token_text: str = "kc-token") -> str:
+    secret(home, "kanto-token", token_text)
+    return (
+        f'[[cadde]]\nname = "kanto"\naddress = "{address}"\n'
+        f'provider = "1180001038380"\ntoken = "kanto-token"\nrecipients = ["{EU_DID}"]\n'
+    )
+
+
+CADDE_DATASET = "urn:cadde:1180001038380:detail-001"
+
+
+def test_a_delian_node_negotiates_and_fetches_a_cadde_providers_file(tmp_path: Path) -> None:
+    async def story() -> None:
+        stand_in = CaddeProvider()
+        async with serving(stand_in.app()) as address:
+            settings = cadde_settings(tmp_path / "jp", address)
+            async with (
+                node(tmp_path / "jp", "did:web:bridge.example", settings) as bridge,
+                node(tmp_path / "eu", EU_DID) as planner,
+            ):
+                shown = bridge.connector.shelf.get(CADDE_DATASET)
+                assert shown is not None and shown.get("title") == "半導体の需要見通し"
+                offer = offer_of(bridge, CADDE_DATASET)
+                n = await negotiate(planner, bridge, offer)
+                assert n.state == "FINALIZED"
+                assert await fetch(planner, bridge, n, tmp_path / "got.csv") == FILE
+                assert stand_in.seen[-1]["x-cadde-resource-url"].endswith("handotai.csv")
+                transfers = await bridge.store.step(lambda t: t.processes("t"))
+                told = "\n".join(await bridge.story(transfers[0].pid))
+                assert "x-cadde-contract-id=contract-42" in told
+                assert "x-cadde-provenance=event-78" in told
+                other = replace(offer, permissions=(*offer.permissions, Rule("distribute")))
+                ended = await negotiate(planner, bridge, other)
+                assert ended.state == "TERMINATED" and ended.code == "counter-offer"
+                assert "counter-offers" in ended.reasons[0]
+
+    run(story)
+
+
+def test_a_provider_that_refuses_ends_the_transfer_with_its_reason(tmp_path: Path) -> None:
+    async def story() -> None:
+        stand_in = CaddeProvider()
+        async with serving(stand_in.app()) as address:
+            settings = cadde_settings(tmp_path / "jp", address, "expired")
+            async with (
+                node(tmp_path / "jp", "did:web:bridge.example", settings) as bridge,
+                node(tmp_path / "eu", EU_DID) as planner,
+            ):
+                n = await negotiate(planner, bridge, offer_of(bridge, CADDE_DATASET))
+                assert n.agreement is not None
+                pid = await planner.connector.request_transfer(
+                    peer=bridge.did, address=bridge.address, agreement_id=n.agreement.id
+                )
+                ended = await planner.connector.wait(pid, ("STARTED",), 15)
+                assert ended.state == "TERMINATED" and "403" in ended.reasons[0]
+
+    run(story)
+
+
+def test_the_address_guard_stands_before_every_foreign_system(tmp_path: Path) -> None:
+    async def story() -> None:
+        stand_in = CaddeProvider()
+        async with serving(stand_in.app()) as address:
+            home = tmp_path / "jp"
+            settings = cadde_settings(home, address)
+            async with node(home, "did:web:bridge.example", settings, is_development=False) as n:
+                assert n.bridges is not None and n.bridges.reading.datasets == {}
+                (trouble,) = n.bridges.reading.troubles
+                assert trouble.startswith("kanto: the address")
+                assert stand_in.seen == []
+
+    run(story)
+
+
+def ouranos_settings(home: Path, address: str) -> str:
+    account = {
+        "operatorAccountId": "down@example.jp",
+        "accountPassword": "pw-1",
+        "apiKey": foreign_ouranos.API_KEY,
+    }
+    secret(home, "battery-account", json.dumps(account))
+    return (
+        f'[[ouranos]]\nname = "battery"\naddress = "{address}"\nauth_address = "{address}"\n'
+        f'account = "battery-account"\nrecipients = ["{EU_DID}"]\n'
+        f'suppliers = {{ "{DOWN_TRACE}" = "{OPEN_UP}" }}\n'
+    )
+
+
+def test_an_ouranos_trade_decides_the_negotiation(tmp_path: Path) -> None:
+    async def story() -> None:
+        stand_in = OuranosPlatform()
+        async with serving(stand_in.app()) as address:
+            settings = ouranos_settings(tmp_path / "jp", address)
+            async with (
+                node(tmp_path / "jp", "did:web:bridge.example", settings) as bridge,
+                node(tmp_path / "eu", EU_DID) as planner,
+            ):
+                dataset = f"urn:ouranos:{UP}:{DOWN_TRACE}"
+                offer = offer_of(bridge, dataset)
+                n = await asked(bridge, planner, offer)
+                trade = await only_trade(stand_in, 1)
+                await bridge.reactions.settle_all()
+                assert (await planner.connector.process(n.pid)).state == "REQUESTED"
+                stand_in.answer(trade)
+                await bridge.reactions.settle_all()
+                done = await planner.connector.wait(n.pid, ("FINALIZED",), 15)
+                assert isinstance(done, Negotiation) and done.state == "FINALIZED"
+                figures = json.loads(await fetch(planner, bridge, done, tmp_path / "cfp.json"))
+                assert figures[0]["ghgEmission"] == 1.5
+                second = await asked(bridge, planner, offer)
+                refused = await only_trade(stand_in, 2)
+                stand_in.reject(refused, "部品が違います。")
+                await bridge.reactions.settle_all()
+                ended = await planner.connector.wait(second.pid, ("FINALIZED",), 15)
+                assert ended.state == "TERMINATED" and ended.reasons == ("部品が違います。",)
+
+    run(story)
+
+
+async def asked(bridge: Node, planner: Node, offer: Policy) -> Negotiation:
+    """The request reached the bridge, and the platform was asked for a trade."""
+    n = await negotiate(planner, bridge, offer, "REQUESTED")
+    while True:
+        waiting = await bridge.store.step(lambda t: t.open_of(n.dataset))
+        told = [line for p in waiting for line in await bridge.story(p.pid)]
+        if any("asked for a trade" in line for line in told):
+            return n
+        await asyncio.sleep(0)
+
+
+async def only_trade(stand_in: OuranosPlatform, count: int) -> str:
+    assert len(stand_in.trades) == count
+    return list(stand_in.trades)[-1]
+
+
+def test_ods_both_ways(tmp_path: Path) -> None:
+    async def story() -> None:
+        stand_in = OdsGateway()
+        async with serving(stand_in.app()) as address:
+            stand_in.address = address
+            home = tmp_path / "jp"
+            papers = identity_papers(home, JP_DID, Scheme.ODS, "app-1")
+            secret(home, "power-key", foreign_ods.API_KEY)
+            secret(home, "power-token", foreign_ods.TOKEN)
+            secret(home, "ods-api-keys", "handed-out")
+            settings = (
+                papers
+                + door("ods", 'api_keys = "ods-api-keys"')
+                + f'[[ods]]\nname = "power"\naddress = "{address}"\napi_key = "power-key"\n'
+                + f'token = "power-token"\nrecipients = ["{EU_DID}"]\n'
+            )
+            async with (
+                node(home, "did:web:bridge.example", settings) as bridge,
+                node(tmp_path / "eu", EU_DID) as planner,
+            ):
+                await publish(tmp_path, bridge, release())
+                (foreign,) = bridge.bridges.reading.datasets if bridge.bridges else ()
+                n = await negotiate(planner, bridge, offer_of(bridge, foreign))
+                assert await fetch(planner, bridge, n, tmp_path / "power.csv") == foreign_ods.DATA
+                transfers = await bridge.store.step(lambda t: t.processes("t"))
+                assert stand_in.tracked[-1] == transfers[0].pid
+                guest = OdsConsumer(bridge.root, "handed-out", token("app-1"))
+                tracking = "8fc6aa29-5f4f-476e-85e3-2d1b54715891"
+                catalogue = json.loads((await guest.get("/ods/catalog"))["body"])
+                (found,) = [d for d in catalogue["@graph"] if d["@id"] == DATASET]
+                url = found["dcat:distribution"][0]["dcat:accessURL"]
+                got = await guest.get(url.removeprefix(bridge.root), tracking=tracking)
+                assert (got["status"], got["body"]) == (200, RELEASE)
+                assert got["headers"]["x-trackingid"] == tracking
+                done = await bridge.connector.process(f"urn:uuid:{tracking}")
+                assert done.state == "COMPLETED" and done.peer == JP_DID
+                stolen = OdsConsumer(bridge.root, "guessed", token("app-1"))
+                assert (await stolen.get("/ods/catalog"))["status"] == 401
+
+    run(story)
+
+
+def test_catalogues_keep_what_a_foreign_package_says(tmp_path: Path) -> None:
+    async def story() -> None:
+        stand_in = CaddeProvider()
+        async with serving(stand_in.app()) as address:
+            settings = cadde_settings(tmp_path / "jp", address)
+            async with node(tmp_path / "jp", "did:web:bridge.example", settings) as bridge:
+                answer = await bridge.client.ask(
+                    "GET",
+                    f"{bridge.address}/catalog/datasets/{CADDE_DATASET}",
+                    {"Authorization": f"Bearer {EU_DID}"},
+                )
+                plain: dict[str, Any] = json.loads(answer.body)
+                said = plain["urn:delian:terms:1:ckan"]
+                assert said["organization"] == {"title": "データ提供機構"}
+                assert said["resources"][0]["caddec_resource_id_for_provenance"] == "event-77"
+                assert "data.inner.example" not in answer.body.decode()
+                assert bridge.bridges is not None
+                (line,) = bridge.bridges.report()["datasets"]
+                assert any("/author_email dropped" in told for told in line["told"])
+
+    run(story)

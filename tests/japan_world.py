@@ -1,0 +1,172 @@
+"""One exchange node with its bridges, on loopback, and the papers of its Japanese guests."""
+
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from delian.adapters.dsp_listener import Listen, bound_socket
+from delian.adapters.dsp_listener import serving as listening
+from delian.adapters.exchange_store import ExchangeStore
+from delian.adapters.peer_client import PeerClient
+from delian.adapters.peer_guard import Guard
+from delian.crypto.sign import PrivateKey
+from delian.exchange.catalogue import Dataset
+from delian.exchange.foreign_name import ForeignName, Scheme
+from delian.exchange.identity_map import Assurance, IdentityRecord, sign_record
+from delian.exchange.odrl import Policy
+from delian.exchange.reactions import Participant
+from delian.nodes.exchange import Connector, Parts
+from delian.nodes.exchange_bridge import BridgeAssets, Bridges, fresh_pid
+from delian.nodes.exchange_bridge_house import StoreHouse
+from delian.nodes.exchange_bridge_reactions import BridgeReactions
+from delian.nodes.exchange_policy import PolicyDesk
+from delian.nodes.exchange_ports import FixedIdentity
+from delian.nodes.exchange_reactions import CatalogueReactions
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+ISSUER = "https://idp.example.jp/realms/cadde"
+VOUCHER = PrivateKey.from_seed("ed25519", b"\x07" * 32)
+CLIENTS: list[PeerClient] = []  # the first node that ends closes all, so that no server waits
+IDP = RSAKey.generate_key(2048, {"kid": "idp-1"})
+
+
+@dataclass(frozen=True)
+class FixedClock:
+    """The test's moment."""
+
+    def now_utc(self) -> datetime:
+        return NOW
+
+    def real_seconds(self, span: timedelta) -> float:
+        return span.total_seconds()
+
+
+@dataclass(frozen=True)
+class PolicyGate:
+    """P's policy as the reactions ask for it."""
+
+    desk: PolicyDesk
+
+    def refuses(self, policy: Policy, dataset: Dataset, who: Participant) -> tuple[str, ...]:
+        answer = self.desk.answer(policy, who)
+        return () if answer.allowed else answer.public_reasons or ("no",)
+
+
+@dataclass
+class Node:
+    """A running node."""
+
+    did: str
+    root: str
+    connector: Connector
+    bridges: Bridges | None
+    reactions: Any
+    store: ExchangeStore
+    client: PeerClient = field(repr=False)
+
+    @property
+    def address(self) -> str:
+        return self.connector.address
+
+    async def story(self, pid: str) -> list[str]:
+        rows = await self.store.step(lambda t: t.ask("story", p=pid))
+        return [f"{row[1]} {row[2]}" for row in rows]
+
+
+@contextlib.asynccontextmanager
+async def node(
+    home: Path, did: str, bridge: str = "", *, is_development: bool = True
+) -> AsyncIterator[Node]:
+    """A node in *home*; *bridge* is the text of its bridge.toml."""
+    home.mkdir(exist_ok=True)
+    if bridge:
+        (home / "bridge.toml").write_text(bridge, "utf-8")
+    listen = Listen("127.0.0.1", 0)
+    bound = bound_socket(listen)
+    bound.listen(64)
+    root = f"http://127.0.0.1:{bound.getsockname()[1]}"
+    client = PeerClient(Guard(is_development=is_development))
+    CLIENTS.append(client)
+    store = ExchangeStore(home / "exchange.db")
+    policy = PolicyDesk(did, lambda: NOW)
+    found: list[Connector] = []
+
+    def published(name: str) -> Dataset | None:
+        return found[0].shelf.get(name)
+
+    inner = CatalogueReactions(did, published, PolicyGate(policy), FixedClock())
+    bridges = Bridges.load(home, client, did=did, root=root, now=lambda: NOW)
+    reactions = inner if bridges is None else BridgeReactions(inner, bridges)
+    routes: Any = []
+    if bridges is not None:
+        house = StoreHouse(
+            store, reactions, policy, policy, BridgeAssets(bridges), lambda: NOW, fresh_pid
+        )
+        routes = bridges.routes(house)
+    parts = Parts(
+        did, root, store, FixedIdentity(did), reactions, client, policy, policy, FixedClock()
+    )
+    connector = Connector(parts, routes)
+    found.append(connector)
+    await connector.start()
+    try:
+        async with listening(connector.app, listen, bound):
+            if isinstance(reactions, BridgeReactions):
+                await reactions.start(connector)
+            try:
+                yield Node(did, root, connector, bridges, reactions, store, client)
+            finally:
+                while CLIENTS:
+                    await CLIENTS.pop().close()
+    finally:
+        if bridges is not None:
+            await bridges.close()
+        await connector.close()
+        await client.close()
+        store.close()
+
+
+def secret(home: Path, name: str, text: str) -> None:
+    """A secret file beside the settings."""
+    home.mkdir(exist_ok=True)
+    (home / name).write_text(text, "utf-8")
+    (home / name).chmod(0o600)
+
+
+def identity_papers(home: Path, did: str, scheme: Scheme, name: str) -> str:
+    """A signed identity record in *home*, the pinned keys, and the settings that name them."""
+    (home / "identity").mkdir(parents=True, exist_ok=True)
+    record = IdentityRecord(
+        did,
+        (ForeignName(scheme, name),),
+        Assurance.SUBSTANTIAL,
+        "voucher-jp",
+        "登記簿",
+        NOW - timedelta(days=1),
+        NOW + timedelta(days=1),
+    )
+    (home / "identity" / "one.json").write_bytes(sign_record(record, VOUCHER).to_wire())
+    keys = {"keys": [IDP.as_dict(private=False)]}
+    (home / "idp-keys.json").write_text(json.dumps(keys), "utf-8")
+    public = VOUCHER.public.to_wire()
+    return f'[identity]\nvouchers = {{ "voucher-jp" = "{public}" }}\nleast = "substantial"\n'
+
+
+def token(name: str) -> str:
+    """What the Japanese identity provider gives the user *name*."""
+    stamp = int(NOW.timestamp())
+    claims = {
+        "iss": ISSUER,
+        "aud": "delian",
+        "preferred_username": name,
+        "iat": stamp,
+        "exp": stamp + 300,
+    }
+    return jwt.encode({"alg": "RS256", "kid": "idp-1"}, claims, IDP)
