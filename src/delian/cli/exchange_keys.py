@@ -12,6 +12,7 @@ from delian.cli import output
 from delian.exchange.key_access import Attribute, AttributeRule, Client, ProofRule
 from delian.exchange.key_access_errors import KeyClientError
 from delian.exchange.session_keys import ALGORITHMS
+from delian.label import bundled_policy
 from delian.nodes.exchange_key_home import add_key
 from delian.nodes.exchange_keys import KeyService, open_service
 from delian.terms.encode import MalformedError, parse
@@ -99,6 +100,17 @@ def rule_command(attribute: str, rule: str, values: tuple[str, ...], home: Path)
     """Give ATTRIBUTE the RULE by which its VALUES combine; of a hierarchy the highest first."""
     with opened(home) as service:
         service.define(Attribute(attribute, AttributeRule(rule), values))
+
+
+@command.command("rules")
+@click.argument("authority")
+@home_option
+def rules_command(authority: str, home: Path) -> None:
+    """Give every attribute of the league's labelling policy its rule, under AUTHORITY."""
+    with opened(home) as service:
+        service.define_policy(bundled_policy(), authority)
+        names = [rule.name for rule in service.attribute_rules().values()]
+    output.show("key-rules", {}, names, as_json=False)
 
 
 @command.command("trust")

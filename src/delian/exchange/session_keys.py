@@ -73,13 +73,15 @@ class ServiceKey:
 
     @staticmethod
     def from_pem(kid: str, pem: bytes) -> "ServiceKey":
-        """A key from the service's own file.
+        """A key from the service's own file, which is trusted to hold a sound key.
 
         Raises:
             KeyRequestError: the file holds no key of a kind that the service uses.
         """
         try:
-            private = serialization.load_pem_private_key(pem, None)
+            private = serialization.load_pem_private_key(
+                pem, None, unsafe_skip_rsa_key_validation=True
+            )
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise KeyRequestError("a key file of the service is damaged") from error
         if not isinstance(private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):

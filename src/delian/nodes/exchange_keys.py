@@ -1,11 +1,10 @@
 """A node's key-access service: its keys, its clients, its decisions and their audit.
 
-Everything lies in one folder of the node's home: private keys and the token secret in files that
+Everything lies in one folder of the node's home: private keys in files that
 only their owner may read, the rest in ``key-access.sqlite``. A key leaves only after the line of
 the audit that says so is on the disk.
 """
 
-import hashlib
 import hmac
 import logging
 import secrets
@@ -16,7 +15,8 @@ from typing import Any
 
 from delian.adapters.clock import Clock
 from delian.adapters.key_access_calls import Caller, TokenRequest
-from delian.adapters.key_access_store import AuditEntry, KeyAccessStore
+from delian.adapters.key_access_store import KeyAccessStore
+from delian.crypto.tdf_keys import KeyAccessGrant
 from delian.exchange.access_token import (
     LIFETIME_SECONDS,
     AccessToken,
@@ -53,13 +53,14 @@ from delian.exchange.rewrap import (
 )
 from delian.exchange.session_keys import (
     ALGORITHMS,
+    EC_P256,
     RSA_2048,
     Session,
     WrappedKey,
     check_binding,
 )
 from delian.nodes.exchange_key_home import KeyHome, open_home
-from delian.terms.encode import utc_text
+from delian.nodes.exchange_key_office import KeyOffice, secret_digest
 from delian.terms.errors import DelianError, RefusedError
 
 _LOG = logging.getLogger("delian.exchange.keys")
@@ -67,8 +68,8 @@ _SECRET_BYTES = 32
 _MAX_SHOWN = 256
 
 
-class KeyService:
-    """One key-access service.
+class KeyService(KeyOffice):
+    """One key-access service, as its clients meet it.
 
     Args:
         home: Its keys.
@@ -86,84 +87,9 @@ class KeyService:
         clock: Clock,
         randbytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
-        self._home, self._store, self._clock = home, store, clock
-        self._randbytes = randbytes
+        super().__init__(store, clock, randbytes)
+        self._home = home
         self.address = address.rstrip("/")
-
-    # --- for the operator -----------------------------------------------------------------
-
-    def register(
-        self, name: str, attributes: Sequence[str], proof: ProofRule = ProofRule.DPOP
-    ) -> str:
-        """Register a client, or anew; its secret, which is kept nowhere and shown once."""
-        secret = self._randbytes(_SECRET_BYTES).hex()
-        client = Client(name, frozenset(a.lower() for a in attributes), proof)
-        with self._store.step():
-            self._store.put_client(client, _digest(secret))
-            self._audit("register", client=name, proof=proof.value, held=sorted(client.attributes))
-        return secret
-
-    def register_foreign(
-        self, name: str, issuer: str, attributes: Sequence[str], proof: ProofRule = ProofRule.DPOP
-    ) -> None:
-        """Register a client that brings tokens of *issuer*, another service that is trusted."""
-        held = frozenset(a.lower() for a in attributes)
-        client = Client(name, held, proof, issuer)
-        with self._store.step():
-            self._store.put_client(client, "")
-            self._audit(
-                "register", client=name, issuer=issuer, proof=proof.value, held=sorted(held)
-            )
-
-    def trust(self, issuer: str, key: dict[str, str]) -> None:
-        """Read tokens of another service, whose public *key* (JWK) came out of band."""
-        members = dict(issuer_key(key).members)
-        with self._store.step():
-            self._store.put_issuer(issuer.rstrip("/"), members)
-            self._audit("trust", issuer=issuer)
-
-    def remove(self, name: str, issuer: str = "") -> None:
-        """Forget a client; its tokens end at once.
-
-        Raises:
-            KeyClientError: there is none of this name.
-        """
-        with self._store.step():
-            if not self._store.drop_client(name, issuer):
-                raise KeyClientError(f"no client is called '{name}'")
-            self._audit("remove", client=name, issuer=issuer)
-
-    def clients(self) -> tuple[Client, ...]:
-        """Every registered client."""
-        return self._store.clients()
-
-    def define(self, attribute: Attribute) -> None:
-        """Set the rule of an attribute; a policy that names one without a rule opens for nobody."""
-        with self._store.step():
-            self._store.put_attribute(attribute)
-            self._audit("define", attribute=attribute.name, rule=attribute.rule.value)
-
-    def withdraw(self, policy: str, reason: str) -> None:
-        """From now on no key of a file under *policy* (its identifier) is given to anyone."""
-        with self._store.step():
-            if self._store.withdraw(policy, reason):
-                self._audit("withdraw", policy=policy, reasons=[reason])
-
-    def audit_entries(self, after: int = 0) -> tuple[AuditEntry, ...]:
-        """Every grant, denial and order after number *after*, oldest first."""
-        return self._store.audit_entries(after)
-
-    def check_audit(self) -> int:
-        """The number of audit entries, their chain checked.
-
-        Raises:
-            KeyAuditError: an entry was altered or taken out.
-        """
-        return self._store.check_audit()
-
-    def close(self) -> None:
-        """Give the service's file back."""
-        self._store.close()
 
     # --- for clients: adapters.key_access_server.KeyAccess ---------------------------------
 
@@ -207,9 +133,10 @@ class KeyService:
         key = self._home.current(algorithm or RSA_2048)
         return key.public_pem(), key.kid
 
-    def attribute_rules(self) -> dict[str, Attribute]:
-        """The rules, by attribute name."""
-        return self._store.attributes()
+    def grant(self, algorithm: str = EC_P256, split: str = "") -> KeyAccessGrant:
+        """What a writer of files needs to name this service."""
+        pem, kid = self.public_key(algorithm)
+        return KeyAccessGrant(self.address, kid, pem, split)
 
     def token(self, request: TokenRequest) -> dict[str, Any]:
         """Give a token to a client that shows its secret and, where its rule asks, a key.
@@ -220,8 +147,8 @@ class KeyService:
         """
         now = self._clock.now_utc()
         known = self._store.client(request.client, "")
-        expected = known[1] if known else _digest("")
-        if not hmac.compare_digest(_digest(request.secret), expected) or known is None:
+        expected = known[1] if known else secret_digest("")
+        if not hmac.compare_digest(secret_digest(request.secret), expected) or known is None:
             _LOG.info("token refused: unknown client or wrong secret")
             raise KeyClientError("the client is unknown or its secret is wrong")
         client, holder = known[0], ""
@@ -304,7 +231,7 @@ class KeyService:
             proofs[0], method=method, url=self.address + path, now_utc=now, access_token=token
         )
         seconds = int(now.timestamp())
-        name = f"{proof.key.thumbprint}:{_digest(proof.jti)}"
+        name = f"{proof.key.thumbprint}:{secret_digest(proof.jti)}"
         self._store.use_proof(name, seconds, seconds + 2 * WINDOW_SECONDS)
         return proof
 
@@ -358,10 +285,6 @@ class KeyService:
             return share
         raise problem
 
-    def _audit(self, event: str, **members: Any) -> None:
-        self._store.audit({"at": utc_text(self._clock.now_utc()), "event": event, **members})
-        _LOG.info("key access: %s", event)
-
 
 def open_service(folder: Path, address: str, clock: Clock) -> KeyService:
     """The key-access service whose keys and files lie in *folder*; made where there is none."""
@@ -376,7 +299,3 @@ def _refuse_single(request: RewrapRequest, answer: RewrapAnswer) -> None:
         return
     failure: type[DelianError] = KeyRequestError if one.error == BROKEN else KeyDeniedError
     raise failure(one.error)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from delian.adapters.clock import SystemClock
 from delian.cli.exchange_keys import FOLDER, command
-from delian.exchange.key_access import ProofRule
+from delian.exchange.key_access import AttributeRule, ProofRule
 from delian.exchange.key_access_errors import KeyClientError, KeyRequestError
 from delian.nodes.exchange_keys import KeyService, open_service
 from tests.key_access_world import FRA, RELEASABLE, make_service
@@ -72,6 +72,16 @@ def test_a_rule_is_set(home: Path) -> None:
     kept.close()
     assert run(home, "rule", RELEASABLE, "one-of", "deu").exit_code == 2
     assert run(home, "rule", RELEASABLE, "any-of").exit_code == 2
+
+
+def test_the_rules_of_a_labelling_policy(home: Path) -> None:
+    names = run(home, "rules", "https://a.example").stdout.splitlines()
+    assert "https://a.example/attr/classification" in names
+    kept = service(home)
+    rule = kept.attribute_rules()["https://a.example/attr/releasable-to"]
+    kept.close()
+    assert rule.rule is AttributeRule.ANY_OF
+    assert "fra" in rule.values
 
 
 def test_another_service_is_trusted_by_its_public_key(home: Path, tmp_path: Path) -> None:

@@ -272,6 +272,19 @@ def test_a_request_token_of_another_key_is_refused(service: KeyService, desk: De
     assert "grant" not in events(service)
 
 
+def test_a_stolen_token_is_worth_nothing_with_the_thiefs_own_key(
+    service: KeyService, desk: Desk
+) -> None:
+    """Proof and request are both good and of one key, which is not the token's."""
+    token = desk.token()
+    thief = Desk(service, desk.reader)
+    thief.count = 1000
+    heads = [("authorization", f"DPoP {token}"), ("dpop", thief.proof(PATH, token))]
+    assert thief.rewrap(request(service, policy_text(FRA)), heads).status == 401
+    reasons = service.audit_entries()[-1].body["reasons"]
+    assert reasons == ["the proof is made with another key than the token's"]
+
+
 def test_a_request_token_that_is_too_old_is_refused(service: KeyService, desk: Desk) -> None:
     token = desk.token()
     heads = [
