@@ -16,25 +16,12 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
-from delian.adapters.exchange_codec import (
-    Process,
-    read_action,
-    read_claims,
-    read_process,
-    write_action,
-    write_claims,
-    write_process,
-)
-from delian.adapters.exchange_schema import META, SCHEMA_VERSION, Prepared, prepare
-from delian.exchange.actions import Action
-from delian.exchange.negotiation import Negotiation
-from delian.exchange.odrl import Policy
-from delian.exchange.plain import read_object, to_bytes
-from delian.exchange.reactions import Claim, Participant
-from delian.exchange.words import Role
+from delian.adapters.exchange_schema import META, SCHEMA_VERSION, prepare
+from delian.adapters.exchange_transaction import Transaction
 from delian.terms.errors import UnavailableError
 
 T = TypeVar("T")
+MAX_BATCH = 64
 _ONE_WRITER = 0x44454C49
 
 
@@ -44,184 +31,31 @@ class ExchangeStoreError(UnavailableError):
     code = "exchange-store"
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """One message that waits to be sent."""
+@dataclass(slots=True)
+class _Waiting:
+    """A step that waits for its turn."""
 
-    seq: int
-    pid: str
-    kind: str
-    body: bytes
-    queued_ms: int
+    work: Callable[[Any], Any]
+    future: asyncio.Future[None] | None = None
+    result: Any = None
+    error: BaseException | None = None
 
+    def resolve(self) -> None:
+        """It is durable, or it failed."""
+        if self.future is not None and not self.future.done():
+            self.future.set_result(None)
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A dataset as it lies in the database: catalogue entry, asset, withdrawal."""
+    async def done(self) -> Any:
+        """What the step gave.
 
-    body: bytes
-    asset: dict[str, Any]
-    withdrawn: str | None
-
-
-class Transaction:
-    """One step's view of the database."""
-
-    def __init__(self, cursor: Any, statements: dict[str, Prepared]) -> None:
-        self._cursor = cursor
-        self._statements = statements
-
-    def run(self, name: str, **values: Any) -> int:
-        """Run a writing statement; the number of rows that it touched."""
-        statement = self._statements[name]
-        self._cursor.execute(statement.text, statement.values(values))
-        return int(self._cursor.rowcount)
-
-    def ask(self, name: str, **values: Any) -> list[Any]:
-        """The rows of a question."""
-        statement = self._statements[name]
-        self._cursor.execute(statement.text, statement.values(values))
-        return list(self._cursor.fetchall())
-
-    def process(self, pid: str) -> tuple[Process, bytes | None] | None:
-        """A negotiation or transfer, and the digest of the message heard last."""
-        rows = self.ask("process", p=pid)
-        return (read_process(*rows[0][:9]), rows[0][9]) if rows else None
-
-    def add(self, process: Process, now_ms: int, heard: bytes | None = None) -> None:
-        """Keep a new process."""
-        is_negotiation = isinstance(process, Negotiation)
-        self.run(
-            "add_process",
-            pid=process.pid,
-            kind="n" if is_negotiation else "t",
-            peer_pid=process.peer_pid,
-            role=process.role.value,
-            state=process.state.value,
-            is_open=int(not process.state.is_final),
-            peer=process.peer,
-            dataset=process.dataset,
-            revision=process.revision,
-            body=write_process(process),
-            heard=heard,
-            opened_ms=now_ms,
-            changed_ms=now_ms,
-        )
-
-    def put(self, process: Process, now_ms: int, heard: bytes | None = None) -> None:
-        """Keep the new state of a process; *heard* where a message of the peer led to it."""
-        values: dict[str, Any] = {
-            "p": process.pid,
-            "peer_pid": process.peer_pid,
-            "state": process.state.value,
-            "is_open": int(not process.state.is_final),
-            "revision": process.revision,
-            "body": write_process(process),
-            "changed_ms": now_ms,
-        }
-        if heard is None:
-            self.run("put_process", **values)
-        else:
-            self.run("hear", heard=heard, **values)
-
-    def opened_by(self, peer: str, peer_pid: str, kind: str, role: Role) -> str | None:
-        """Our pid of the process that *peer* opened under *peer_pid*."""
-        rows = self.ask("opened_by", q=peer_pid, w=peer, k=kind, r=role.value)
-        return rows[0][0] if rows else None
-
-    def processes(self, kind: str, *, since_ms: int = 0, limit: int = 1000) -> list[Process]:
-        """The newest processes of a kind (``n`` or ``t``), newest first."""
-        rows = self.ask("list", k=kind, since=since_ms, many=limit)
-        return [read_process(*row[:9]) for row in rows]
-
-    def open_of(self, dataset: str) -> list[Process]:
-        """Every open process about *dataset*."""
-        return [read_process(*row[:9]) for row in self.ask("open_of", d=dataset)]
-
-    def queue(self, pid: str, kind: str, body: bytes, now_ms: int) -> Queued:
-        """A message waits to be sent, after every earlier one of its process."""
-        seq = self.ask("queue", pid=pid, kind=kind, body=body, queued_ms=now_ms)[0][0]
-        return Queued(int(seq), pid, kind, body, now_ms)
-
-    def sent(self, seq: int) -> None:
-        """The peer has it."""
-        self.run("sent", s=seq)
-
-    def unsent(self) -> list[Queued]:
-        """Everything that waits to be sent, oldest first."""
-        return [Queued(*row) for row in self.ask("unsent")]
-
-    def answer(self, pid: str, digest: bytes) -> tuple[int, bytes] | None:
-        """What a message was answered the first time."""
-        rows = self.ask("answer", p=pid, d=digest)
-        return (int(rows[0][0]), rows[0][1]) if rows else None
-
-    def add_answer(self, pid: str, digest: bytes, status: int, body: bytes) -> None:
-        """Remember the answer to a message; the last one counts."""
-        self.run("drop_answer", p=pid, d=digest)
-        self.run("add_answer", pid=pid, digest=digest, status=status, body=body)
-
-    def plan(self, pid: str, due_ms: int, action: Action) -> tuple[int, str, int]:
-        """An action of ours for later: its number, process, and when."""
-        seq = self.ask("plan", pid=pid, due_ms=due_ms, action=write_action(action))[0][0]
-        return int(seq), pid, due_ms
-
-    def take_plan(self, seq: int) -> tuple[str, Action] | None:
-        """A planned action, which is planned no longer."""
-        rows = self.ask("plan_of", s=seq)
-        self.run("unplan", s=seq)
-        return (rows[0][0], read_action(rows[0][1])) if rows else None
-
-    def add_agreement(
-        self, agreement: Policy, role: Role, peer: str, pid: str, now_ms: int
-    ) -> None:
-        """Keep what was agreed."""
-        self.run(
-            "add_agreement",
-            id=agreement.id,
-            role=role.value,
-            peer=peer,
-            pid=pid,
-            dataset=agreement.target or "",
-            body=to_bytes(agreement.to_plain()),
-            uses=0,
-            made_ms=now_ms,
-        )
-
-    def agreement(self, name: str, role: Role, peer: str) -> tuple[Policy, int] | None:
-        """An agreement with *peer*, and how many transfers it has served."""
-        rows = self.ask("agreement", i=name, r=role.value, w=peer)
-        if not rows:
-            return None
-        return Policy.from_plain(read_object(rows[0][2]), "agreement"), int(rows[0][3])
-
-    def publish(self, name: str, body: bytes, asset: dict[str, Any]) -> None:
-        """A dataset stands in the catalogue from now on, in place of one of the same name."""
-        self.run("drop_dataset", i=name)
-        self.run("add_dataset", id=name, body=body, asset=to_bytes(asset), withdrawn=None)
-
-    def dataset(self, name: str) -> Published | None:
-        """A dataset, withdrawn or not."""
-        rows = self.ask("dataset", i=name)
-        return Published(rows[0][0], read_object(rows[0][1]), rows[0][2]) if rows else None
-
-    def who(self, name: str) -> Participant:
-        """A participant with what it showed last."""
-        rows = self.ask("claims", i=name)
-        return Participant(name, read_claims(rows[0][0]) if rows else ())
-
-    def remember_who(self, who: Participant) -> None:
-        """Keep what a participant showed."""
-        self.run("drop_claims", i=who.id)
-        self.run("add_claims", i=who.id, c=write_claims(who.claims))
-
-    def claims(self, name: str) -> tuple[Claim, ...]:
-        """What *name* showed last."""
-        return self.who(name).claims
-
-    def tell(self, now_ms: int, pid: str, event_name: str, detail: str = "") -> None:
-        """Write one line of a process's story."""
-        self.run("tell", at_ms=now_ms, pid=pid, event=event_name, detail=detail)
+        Raises:
+            BaseException: what it raised.
+        """
+        if self.future is not None:
+            await self.future
+        if self.error is not None:
+            raise self.error
+        return self.result
 
 
 class ExchangeStore:
@@ -249,6 +83,8 @@ class ExchangeStore:
         self._is_sqlite = not is_url
         self._failures = _failures(self._engine)
         self._thread = ThreadPoolExecutor(1, "exchange-store") if is_url else None
+        self._queue: list[_Waiting] = []
+        self._is_scheduled = False
         self._claim_writer()
         self._check_version()
 
@@ -283,31 +119,87 @@ class ExchangeStore:
         Raises:
             ExchangeStoreError: the database refuses.
         """
-        try:
-            if self._is_sqlite:
-                self._cursor.execute("BEGIN IMMEDIATE")
-            result = work(Transaction(self._cursor, self._statements))
-            self._cursor.execute("COMMIT") if self._is_sqlite else self._connection.commit()
-        except BaseException as error:
-            self._undo()
-            if isinstance(error, self._failures):
-                raise ExchangeStoreError("the exchange's database refused a step") from error
-            raise
+        waiting = _Waiting(work)
+        self._run_batch([waiting])
+        if waiting.error is not None:
+            raise waiting.error
+        result: T = waiting.result
         return result
 
     async def step(self, work: Callable[[Transaction], T]) -> T:
-        """Do *work* in one transaction, without holding up the loop for a database far away.
+        """Do *work* as one step. Steps that wait at the same moment share one durable commit.
+
+        A step that fails is undone alone; nothing is answered before the commit.
 
         Raises:
             ExchangeStoreError: the database refuses.
         """
-        if self._thread is None:
-            return self.step_now(work)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self.step_now, work)
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(work, loop.create_future())
+        self._queue.append(waiting)
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            loop.call_soon(self._begin_batch, loop)
+        result: T = await waiting.done()
+        return result
 
-    def _undo(self) -> None:
-        with suppress(*self._failures):
-            self._cursor.execute("ROLLBACK") if self._is_sqlite else self._connection.rollback()
+    def _begin_batch(self, loop: asyncio.AbstractEventLoop) -> None:
+        batch, self._queue = self._queue[:MAX_BATCH], self._queue[MAX_BATCH:]
+        if self._thread is None:
+            self._run_batch(batch)
+            self._end_batch(batch, loop)
+            return
+        running = loop.run_in_executor(self._thread, self._run_batch, batch)
+        running.add_done_callback(lambda _: self._end_batch(batch, loop))
+
+    def _end_batch(self, batch: "list[_Waiting]", loop: asyncio.AbstractEventLoop) -> None:
+        for waiting in batch:
+            waiting.resolve()
+        self._is_scheduled = bool(self._queue)
+        if self._is_scheduled:
+            loop.call_soon(self._begin_batch, loop)
+
+    def _run_batch(self, batch: "list[_Waiting]") -> None:
+        """One transaction for all of *batch*, a savepoint for each where there are several."""
+        try:
+            if self._is_sqlite:
+                self._cursor.execute("BEGIN IMMEDIATE")
+            transaction = Transaction(self._cursor, self._statements)
+            for waiting in batch:
+                self._run_one(waiting, transaction, is_alone=len(batch) == 1)
+            self._cursor.execute("COMMIT") if self._is_sqlite else self._connection.commit()
+        except BaseException as error:
+            with suppress(*self._failures):
+                self._cursor.execute("ROLLBACK") if self._is_sqlite else self._connection.rollback()
+            for waiting in batch:
+                waiting.error = waiting.error or self._told(error)
+            if not isinstance(error, Exception):
+                raise
+
+    def _run_one(self, waiting: "_Waiting", transaction: Transaction, *, is_alone: bool) -> None:
+        """Do one step of a batch; only one that is alone fails the transaction.
+
+        Raises:
+            Exception: whatever the step raises, where it is alone.
+        """
+        if is_alone:
+            waiting.result = waiting.work(transaction)
+            return
+        self._cursor.execute("SAVEPOINT one")
+        try:
+            waiting.result = waiting.work(transaction)
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits for this step
+            self._cursor.execute("ROLLBACK TO SAVEPOINT one")
+            waiting.error = self._told(error)
+        self._cursor.execute("RELEASE SAVEPOINT one")
+
+    def _told(self, error: BaseException) -> BaseException:
+        """*error* as the caller learns it; the database's own stay inside."""
+        if not isinstance(error, self._failures):
+            return error
+        told = ExchangeStoreError("the exchange's database refused a step")
+        told.__cause__ = error
+        return told
 
     def close(self) -> None:
         """Give the database back."""

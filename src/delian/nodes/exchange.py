@@ -18,7 +18,8 @@ from delian.adapters.clock import Clock, SystemClock
 from delian.adapters.dsp_endpoints import Endpoint
 from delian.adapters.dsp_server import Bounds, DspApp, Request
 from delian.adapters.exchange_codec import Process
-from delian.adapters.exchange_store import ExchangeStore, Queued, Transaction
+from delian.adapters.exchange_store import ExchangeStore
+from delian.adapters.exchange_transaction import Queued, Transaction
 from delian.adapters.json_ld import is_plain, normalise
 from delian.adapters.peer_client import PeerClient
 from delian.exchange import negotiation, transfer

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from delian.adapters.exchange_store import ExchangeStore, Transaction
+from delian.adapters.exchange_store import ExchangeStore
+from delian.adapters.exchange_transaction import Transaction
 from delian.adapters.peer_client import PeerClient, PeerUnreachableError
 from delian.exchange.errors import NotFoundHereError, WrongStateError
 from delian.exchange.messages import DataAddress
@@ -179,7 +180,7 @@ class DataDesk:
         """
         address = process.data_address
         if process.state is not TransferState.STARTED or address is None or not address.endpoint:
-            raise WrongStateError("the transfer has not started", hint="wait for STARTED")
+            raise WrongStateError("the transfer has not started")
         announced = _HEX.match(address.get("digest") or "")
         size, digest = await self._client.download(
             address.endpoint,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from delian.adapters.exchange_codec import Process
-from delian.adapters.exchange_store import Queued, Transaction
+from delian.adapters.exchange_transaction import Queued, Transaction
 from delian.exchange import negotiation, transfer
 from delian.exchange.errors import BusyError, NotFoundHereError, WrongStateError
 from delian.exchange.messages import (
