@@ -147,7 +147,8 @@ def cadde_settings(home: Path, address: str, token_text: str = "kc-token") -> st
     secret(home, "kanto-token", token_text)
     return (
         f'[[cadde]]\nname = "kanto"\naddress = "{address}"\n'
-        f'provider = "1180001038380"\ntoken = "kanto-token"\nrecipients = ["{EU_DID}"]\n'
+        f'provider = "1180001038380"\ntoken = "kanto-token"\n'
+        f'recipients = ["did:web:a.example", "{EU_DID}"]\n'
     )
 
 
@@ -178,6 +179,27 @@ def test_a_delian_node_negotiates_and_fetches_a_cadde_providers_file(tmp_path: P
                 ended = await negotiate(planner, bridge, other)
                 assert ended.state == "TERMINATED" and ended.code == "counter-offer"
                 assert "counter-offers" in ended.reasons[0]
+
+    run(story)
+
+
+def test_only_those_with_a_contract_may_take_what_needs_one(tmp_path: Path) -> None:
+    async def story() -> None:
+        stand_in = CaddeProvider()
+        stand_in.packages[0]["resources"][0]["caddec_contract_required"] = "required"
+        async with serving(stand_in.app()) as address:
+            settings = cadde_settings(tmp_path / "jp", address)
+            async with (
+                node(tmp_path / "jp", "did:web:bridge.example", settings) as bridge,
+                node(tmp_path / "eu", EU_DID) as planner,
+                node(tmp_path / "no", "did:web:nobody.example") as nobody,
+            ):
+                offer = offer_of(bridge, CADDE_DATASET)
+                n = await negotiate(planner, bridge, offer)
+                assert n.state == "FINALIZED"
+                assert await fetch(planner, bridge, n, tmp_path / "got.csv") == FILE
+                refused = await negotiate(nobody, bridge, offer)
+                assert refused.state == "TERMINATED"
 
     run(story)
 

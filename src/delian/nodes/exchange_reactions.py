@@ -112,7 +112,7 @@ class CatalogueReactions:
             return None
         terms = n.offer.terms_digest
         for offer in dataset.offers:
-            if offer.terms_digest == terms:
+            if offer.terms_digest == terms and offer.assignee in (None, n.peer):
                 return offer, dataset
         return None
 
