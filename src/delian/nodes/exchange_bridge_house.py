@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from delian.adapters.bridge_web import Opened
-from delian.adapters.exchange_store import ExchangeStore, Transaction
+from delian.adapters.exchange_store import ExchangeStore
+from delian.adapters.exchange_transaction import Transaction
 from delian.exchange import negotiation, transfer
 from delian.exchange.actions import Agree, Complete, Finalize, Start, Terminate
 from delian.exchange.cadde import is_open
@@ -77,7 +78,7 @@ class StoreHouse:
         """The datasets that *who* may see, in short names."""
         rows = await self.store.step(lambda t: t.ask("datasets"))
         found = [self._dataset(name, body) for name, body in rows]
-        return [short(d) for d in found if self.visibility.may_see(d, who)]
+        return [short(d, who) for d in found if self.visibility.may_see(d, who)]
 
     async def hand_out(self, who: Participant, dataset: str, place: int, pid: str | None) -> Opened:
         """Contract and open one distribution.
@@ -127,6 +128,8 @@ class StoreHouse:
     def _agreement(self, t: Transaction, who: Participant, dataset: Dataset) -> Policy:
         reasons: tuple[str, ...] = ()
         for offer in dataset.offers:
+            if offer.assignee not in (None, who.id):
+                continue
             pid = "urn:uuid:" + uuid_for("\n".join((who.id, dataset.id, offer.terms_digest)))
             before = t.process(pid)
             if before is not None and isinstance(before[0], Negotiation):
@@ -233,13 +236,13 @@ class _Visit:
             await self.opening.__aexit__(None, None, None)
 
 
-def short(dataset: Dataset) -> dict[str, Any]:
-    """A dataset in short names, as the bridges' mappings read it."""
+def short(dataset: Dataset, who: Participant) -> dict[str, Any]:
+    """A dataset in short names, as the bridges' mappings read it, with the offers for *who*."""
     return {
         "@id": dataset.id,
         "@type": "Dataset",
         **dict(dataset.properties),
-        "hasPolicy": [offer.to_plain() for offer in dataset.offers],
+        "hasPolicy": [o.to_plain() for o in dataset.offers if o.assignee in (None, who.id)],
         "distribution": [way.to_plain() for way in dataset.distributions],
     }
 
