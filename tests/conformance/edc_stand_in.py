@@ -6,6 +6,7 @@ are fetched and with which token, and serves them. It also receives what EDC tel
 applications, among it the address of data that somebody else started for it.
 """
 
+import contextlib
 import json
 import threading
 import urllib.error
@@ -15,7 +16,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.conformance.edc_peer import Edc, Plain
+from tests.conformance import kit
+from tests.conformance.edc_peer import Edc, EdcError, Plain
 
 EDC = "https://w3id.org/edc/v0.0.1/ns/"
 DSPACE_08 = "https://w3id.org/dspace/v0.8/"
@@ -34,7 +36,7 @@ class StandIn:
         self.told = threading.Condition()
 
     def register_at(self, edc: Edc) -> None:
-        """Make this the data plane of an EDC."""
+        """Make this the data plane of an EDC, whose control line is the last to come up."""
         body = {
             "@type": "DataPlaneInstance",
             "@id": "stand-in",
@@ -42,7 +44,14 @@ class StandIn:
             "allowedSourceTypes": ["HttpData"],
             "allowedTransferTypes": ["HttpData-PULL"],
         }
-        edc.call("POST", "/v1/dataplanes", body, base=edc.control)
+
+        def is_taken() -> bool:
+            with contextlib.suppress(EdcError, OSError):
+                edc.call("POST", "/v1/dataplanes", body, base=edc.control)
+                return True
+            return False
+
+        kit.wait_until(is_taken, "EDC takes the data plane", 60)
 
     def callback(self) -> Plain:
         """What makes EDC tell us of a transfer."""
