@@ -269,7 +269,7 @@ def _entry(source: RandomAccess, record: _Central, limit: int) -> tuple[ZipEntry
         raise TdfTamperedError("an entry reaches beyond the archive's contents")
     said, true = (crc, sealed, plain), (record.crc, record.size, record.size)
     if flags & _DESCRIPTOR:
-        if said not in (true, (0, 0, 0), (0, _FULL, _FULL)):
+        if any(s not in (0, t, _FULL) for s, t in zip(said, true, strict=True)):
             raise TdfTamperedError("an entry's header contradicts the archive's directory")
         stop += _descriptor(source, stop, record, limit)
     elif said != true:
