@@ -43,7 +43,11 @@ def check(schema: object, value: object, depth: int = 0) -> None:
         rule = _RULES.get(keyword)
         if rule is None:
             raise CredentialError(f"the credential's schema uses '{keyword[:40]}', not read here")
-        if not rule(wanted, value, schema, depth):
+        try:
+            keeps = rule(wanted, value, schema, depth)
+        except TypeError as error:
+            raise CredentialError(f"the schema's '{keyword}' is malformed") from error
+        if not keeps:
             raise CredentialError(f"the credential breaks its schema at '{keyword}'")
 
 

@@ -57,7 +57,8 @@ def read_entries(found: object) -> tuple[StatusEntry, ...]:
 
 
 def _read_entry(one: object) -> StatusEntry:
-    if not isinstance(one, Mapping) or one.get("type") not in SUBJECT_TYPES:
+    kind = one.get("type") if isinstance(one, Mapping) else None
+    if not isinstance(one, Mapping) or kind not in (BITSTRING, LIST_2021):
         raise CredentialError("the credential's status is of a kind that is not read here")
     purpose, address = one.get("statusPurpose"), one.get("statusListCredential")
     if not isinstance(purpose, str) or purpose not in ENDING | HARMLESS:
@@ -69,7 +70,7 @@ def _read_entry(one: object) -> StatusEntry:
     index = str(one.get("statusListIndex"))
     if not (index.isascii() and index.isdecimal() and len(index) <= 8):
         raise CredentialError("the credential's status names no place in its list")
-    return StatusEntry(str(one["type"]), purpose, int(index), address)
+    return StatusEntry(kind, purpose, int(index), address)
 
 
 def entry_plain(entry: StatusEntry) -> dict[str, Any]:
