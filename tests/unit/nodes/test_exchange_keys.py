@@ -1,6 +1,7 @@
 """The key-access service before its readers: grants, denials, proofs, withdrawal, the audit."""
 
 import base64
+import hashlib
 import json
 import logging
 import pickle
@@ -474,6 +475,23 @@ def test_an_audit_that_somebody_wrote_into_shows(
         line.close()
         with pytest.raises(KeyAuditError):
             service.check_audit()
+
+
+def test_an_entry_rewritten_with_its_digest_no_longer_fits_the_next(
+    service: KeyService, desk: Desk, tmp_path: Path
+) -> None:
+    desk.rewrap(request(service, policy_text(JPN)))
+    desk.rewrap(request(service, policy_text(FRA)))
+    number = next(e.seq for e in service.audit_entries() if e.body["event"] == "deny")
+    line = sqlite3.connect(tmp_path / "keys" / "key-access.sqlite")
+    ((body,),) = line.execute("SELECT body FROM audit WHERE seq = ?", (number,)).fetchall()
+    forged = body.replace('"deny"', '"grant"')
+    name = "sha256:" + hashlib.sha256(forged.encode()).hexdigest()
+    line.execute("UPDATE audit SET body = ?, digest = ? WHERE seq = ?", (forged, name, number))
+    line.commit()
+    line.close()
+    with pytest.raises(KeyAuditError, match=f"entry {number + 1}"):
+        service.check_audit()
 
 
 def test_no_key_leaves_when_the_audit_cannot_be_written(
