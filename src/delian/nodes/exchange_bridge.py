@@ -18,8 +18,10 @@ from starlette.routing import Route
 
 from delian.adapters.bridge_web import Answer, Stream
 from delian.adapters.cadde_bridge import CaddeDoor
+from delian.adapters.clock import SystemClock
 from delian.adapters.ods_bridge import OdsDoor
 from delian.adapters.peer_client import PeerClient
+from delian.adapters.peer_guard import Guard
 from delian.exchange import cadde, ods, ouranos
 from delian.exchange.crossing import MAX_FOREIGN_BYTES
 from delian.exchange.errors import NotFoundHereError
@@ -27,6 +29,7 @@ from delian.nodes.exchange_bridge_desk import BridgeDesk
 from delian.nodes.exchange_bridge_house import StoreHouse
 from delian.nodes.exchange_bridge_settings import BridgeSettings, load
 from delian.nodes.exchange_bridge_sources import Foreign, Reading, read_all
+from delian.nodes.settings import SettingsError
 
 FOLDER = "bridge"
 _CHUNK = 256 * 1024
@@ -194,3 +197,22 @@ async def _pieces(path: Path) -> AsyncIterator[bytes]:
 def fresh_pid() -> str:
     """A new identifier of a process."""
     return f"urn:uuid:{uuid.uuid4()}"
+
+
+async def look(home: Path, *, is_development: bool) -> dict[str, Any]:
+    """Read the foreign systems of the node in *home* once, without the node; the report.
+
+    Raises:
+        SettingsError: there is no ``bridge.toml``, or it is wrong.
+    """
+    client = PeerClient(Guard(is_development=is_development))
+    try:
+        bridges = Bridges.load(
+            home, client, did="", root="https://here.invalid", now=SystemClock().now_utc
+        )
+        if bridges is None:
+            raise SettingsError("there is no bridge.toml", hint="docs/howto/japan.md shows one")
+        await bridges.read()
+        return bridges.report()
+    finally:
+        await client.close()
