@@ -5,7 +5,7 @@ May touch: nothing but values.
 
 from dataclasses import dataclass
 
-NOT_OPEN = "the offer is not open to you"
+NOT_OPEN = "there is no such offer for you"
 
 
 @dataclass(frozen=True, slots=True)

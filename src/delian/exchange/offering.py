@@ -31,6 +31,7 @@ from delian.terms.encode import Digest, canonical, digest_of, utc_text
 from delian.terms.errors import InputError, RefusedError
 
 RELEASE_URN = "urn:delian:release:"
+CONSENT = "obtainConsent"
 
 
 class NobodyError(RefusedError):
@@ -57,6 +58,7 @@ class Terms:
         times: How often it may be fetched under one agreement.
         is_aggregate_only: To be used as an aggregate only.
         is_attributed: Whoever uses it names the source.
+        is_decided_by_a_person: A person agrees to every contract, one by one.
     """
 
     purposes: tuple[str, ...] = ()
@@ -66,6 +68,7 @@ class Terms:
     times: int | None = None
     is_aggregate_only: bool = False
     is_attributed: bool = False
+    is_decided_by_a_person: bool = False
 
     def __post_init__(self) -> None:
         if self.times is not None and not 1 <= self.times <= MAX_COUNT:
@@ -144,7 +147,8 @@ def offer_for(label: Label | None, content: Content, terms: Terms, now_utc: date
         constraints.append(Constraint(COUNT, "lteq", str(terms.times)))
     if terms.is_aggregate_only:
         constraints.append(Constraint(AGGREGATE_ONLY, "eq", "true"))
-    duties = (Rule("attribute"),) if terms.is_attributed else ()
+    owed = {"attribute": terms.is_attributed, CONSENT: terms.is_decided_by_a_person}
+    duties = tuple(Rule(action) for action, is_asked in owed.items() if is_asked)
     made = Policy("Offer", "", (Rule("use", tuple(constraints), duties),))
     name = digest_of([content.id, content.sha256, made.terms_digest]).removeprefix("sha256:")
     return Policy("Offer", f"urn:delian:offer:{name[:40]}", made.permissions)

@@ -34,7 +34,8 @@ __all__ = ["Answer", "Compiled", "Context", "Finding", "Gate", "compile_policy",
 
 USE = "use"
 # What a counterparty may owe; a duty outside of this list is not understood.
-DUTIES = frozenset(("attribute", "inform", "delete", NAMESPACE + "verify"))
+# obtainConsent is owed by us: a person at the provider decides (``delian exchange decide``).
+DUTIES = frozenset(("attribute", "inform", "delete", "obtainConsent", NAMESPACE + "verify"))
 # What may be forbidden besides the use itself; it binds the counterparty after the transfer.
 RESTRAINTS = frozenset(
     ("distribute", "derive", "modify", "reproduce", "sell", "commercialize", "sublicense")
