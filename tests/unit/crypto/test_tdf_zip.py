@@ -27,6 +27,8 @@ class Entry:
     local: dict[str, Any] = field(default_factory=dict)
     central: dict[str, Any] = field(default_factory=dict)
     descriptor: bytes = b""
+    hidden: bytes = b""
+    is_inside: bool = False
 
 
 @dataclass
@@ -55,8 +57,9 @@ class Archive:
     def to_bytes(self) -> bytes:
         made, directory = b"", b""
         for entry in self.entries:
+            made += entry.hidden
             directory += self._central(entry, len(made))
-            made += self._entry(entry)
+            made += b"" if entry.is_inside else self._entry(entry)
         made += self.before_directory
         start = len(made)
         directory += self.in_directory
@@ -164,6 +167,32 @@ def _descriptor(data: bytes) -> Callable[[Archive], None]:
     return damage
 
 
+def _hidden(index: int) -> Callable[[Archive], None]:
+    """Bytes that no entry owns, every offset right."""
+
+    def damage(archive: Archive) -> None:
+        archive.entries[index].hidden = b"hidden"
+
+    return damage
+
+
+def _inside(archive: Archive) -> None:
+    """The second entry lies inside the first one's data; header and directory agree on both."""
+    outer, inner = archive.entries
+    start = 30 + len(outer.name) + len(outer.local.get("extra", b""))
+    if archive.is_long:
+        start += 28
+    outer.data = archive._entry(inner)
+    copy = Entry(inner.name, inner.data, dict(inner.local), dict(inner.central))
+    if archive.is_long:
+        extra = struct.pack("<2H3Q", 1, 24, len(inner.data), len(inner.data), start)
+        copy.central["extra"] = extra
+    else:
+        copy.central["offset"] = start
+    copy.is_inside = True
+    archive.entries[1] = copy
+
+
 def _twice(archive: Archive) -> None:
     archive.entries[1].name = archive.entries[0].name
 
@@ -189,6 +218,9 @@ COMMON: dict[str, tuple[Callable[[Archive], None], type[Exception]]] = {
     "comment announced": (_end(comment=3), TdfFormError),
     "name twice": (_twice, TdfTamperedError),
     "name that is no text": (_names(b"\xff"), TdfFormError),
+    "bytes before the first entry": (_hidden(0), TdfTamperedError),
+    "bytes between two entries": (_hidden(1), TdfTamperedError),
+    "one entry inside another": (_inside, TdfTamperedError),
     "bytes before the directory": (_gap, TdfTamperedError),
     "bytes in the directory": (_tail, TdfTamperedError),
     "header of another kind": (_local(mark=b"PK\3\5"), TdfTamperedError),
