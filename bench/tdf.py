@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -139,9 +140,9 @@ def child(folder: Path, *, signed: bool) -> dict[str, float]:
         compare(file, service, pins, source.piece)
         steps: dict[str, Callable[[], object]] = {
             "seal": raw_seal,
-            f"{prefix}write": lambda p=made: write(p),
+            f"{prefix}write": partial(write, made),
             "open": raw_open,
-            f"{prefix}read": lambda f=file, p=pins: read(f, service, p),
+            f"{prefix}read": partial(read, file, service, pins),
         }
         for _ in range(passes):
             for name, step in steps.items():

@@ -20,7 +20,8 @@ SEGMENT_HASHES: tuple[SegmentHash, ...] = get_args(SegmentHash)
 FRAME_BYTES = IV_BYTES + TAG_BYTES
 PAYLOAD_NAME = "0.payload"
 MAX_SEGMENT_BYTES = 16 * 1024 * 1024
-MAX_SEGMENTS = 1 << 18
+MAX_MANIFEST_BYTES = 16 * 1024 * 1024
+MAX_SEGMENTS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from delian.crypto.tdf_fields import (
 from delian.crypto.tdf_keys import MAX_GRANTS, TAG_BYTES, KeyAccess
 from delian.crypto.tdf_manifest import (
     FRAME_BYTES,
+    MAX_MANIFEST_BYTES,
     MAX_SEGMENT_BYTES,
     MAX_SEGMENTS,
     PAYLOAD_NAME,
@@ -35,7 +36,6 @@ from delian.crypto.tdf_manifest import (
 )
 from delian.crypto.tdf_policy import MAX_POLICY_CHARACTERS, TdfPolicy
 
-MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 MAX_ASSERTIONS = 64
 _PEM_CHARACTERS = 2048
 _HEX = re.compile(rb"(?:[0-9a-f]{2})+\Z")

@@ -19,8 +19,8 @@ from delian.crypto.tdf_errors import (
     TdfTamperedError,
 )
 from delian.crypto.tdf_keys import TAG_BYTES, DataKey, KeyAccess, check_binding, join_shares
-from delian.crypto.tdf_manifest import PAYLOAD_NAME, Manifest
-from delian.crypto.tdf_manifest_read import MAX_MANIFEST_BYTES, read_manifest
+from delian.crypto.tdf_manifest import MAX_MANIFEST_BYTES, PAYLOAD_NAME, Manifest
+from delian.crypto.tdf_manifest_read import read_manifest
 from delian.crypto.tdf_origin import MAX_ORIGIN_BYTES, ORIGIN_NAME, Origin, open_origin
 from delian.crypto.tdf_segments import DIGEST_BYTES, open_segments
 from delian.crypto.tdf_zip import RandomAccess, ZipEntry, exactly, read_directory, read_entry
@@ -246,4 +246,3 @@ def _check_tags(head: TdfHead) -> None:
         tag = exactly(head.source, at - TAG_BYTES, TAG_BYTES)
         if not hmac.compare_digest(tag, segment.tag):
             raise TdfTamperedError("a piece of the payload is not the one that was sealed")
-

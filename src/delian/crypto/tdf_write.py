@@ -24,6 +24,7 @@ from delian.crypto.tdf_keys import (
 )
 from delian.crypto.tdf_manifest import (
     FRAME_BYTES,
+    MAX_MANIFEST_BYTES,
     MAX_SEGMENT_BYTES,
     MAX_SEGMENTS,
     PAYLOAD_NAME,
@@ -84,6 +85,8 @@ class TdfPlan:
             raise TdfFormError(f"a file needs 1 to {MAX_GRANTS} key services")
         if not 0 < self.segment_bytes <= MAX_SEGMENT_BYTES:
             raise TdfFormError("pieces of this size are not written")
+        if self.plain_bytes is not None and _pieces(self) > MAX_SEGMENTS:
+            raise TdfFormError("the file would have too many pieces", hint="write larger pieces")
         names = [assertion.id for assertion in self.assertions]
         if len(set(names)) != len(names):
             raise TdfFormError("two assertions have one id")
@@ -139,6 +142,8 @@ def write_tdf(
     )
     manifest = _signed(made, plan, key)
     data = manifest.to_bytes()
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise TdfFormError("the manifest would be larger than readers take")
     archive.add(MANIFEST_NAME, data)
     origin = None
     if plan.signer is not None:
@@ -190,8 +195,11 @@ def _payload(
 def _sealed_bytes(plan: TdfPlan) -> int | None:
     if plan.plain_bytes is None:
         return None
-    pieces = max(1, -(-plan.plain_bytes // plan.segment_bytes))
-    return plan.plain_bytes + FRAME_BYTES * pieces
+    return plan.plain_bytes + FRAME_BYTES * _pieces(plan)
+
+
+def _pieces(plan: TdfPlan) -> int:
+    return max(1, -(-(plan.plain_bytes or 0) // plan.segment_bytes))
 
 
 def _signed(made: Manifest, plan: TdfPlan, key: DataKey) -> Manifest:

@@ -20,7 +20,13 @@ from delian.crypto.tdf_manifest import Schema
 from delian.crypto.tdf_policy import TdfPolicy
 from delian.crypto.tdf_read import LABEL_4774_ID, TdfPins, TdfReader, Unwrap, open_tdf
 from delian.crypto.tdf_write import TdfPlan, TdfSigner, TdfWritten, write_tdf
-from delian.crypto.tdf_zip import MemoryAccess, RandomAccess, read_directory, read_entry
+from delian.crypto.tdf_zip import (
+    MAX_ENTRIES,
+    MemoryAccess,
+    RandomAccess,
+    read_directory,
+    read_entry,
+)
 from delian.crypto.tdf_zip_write import BinaryWriter, Chunk, ZipWriter
 from delian.label.grammar4774 import NAMESPACE
 from delian.label.label import Label
@@ -208,6 +214,8 @@ def _folder_parts(files: Mapping[str, bytes]) -> Iterator[bytes]:
     """The folder as one stored zip archive, in parts; the same for the same folder."""
     sink = _Parts()
     archive = ZipWriter(sink)
+    if len(files) > MAX_ENTRIES or sum(map(len, files.values())) > MAX_FOLDER_BYTES:
+        raise SealedReleaseError("the folder is larger than allowed")
     for name in sorted(files):
         if not is_inside(name):
             raise SealedReleaseError("a file of the folder has a name that leads out of it")

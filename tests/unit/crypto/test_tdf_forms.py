@@ -15,8 +15,11 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from delian.crypto.tdf_assertion import bound
 from delian.crypto.tdf_errors import TdfFormError, TdfKeyError, TdfLabelError, TdfTamperedError
 from delian.crypto.tdf_keys import DataKey, KeyAccess, KeyAccessGrant, join_shares, unwrap
+from delian.crypto.tdf_manifest import Segment
+from delian.crypto.tdf_manifest_read import read_manifest
 from delian.crypto.tdf_policy import TdfPolicy
 from delian.crypto.tdf_read import FOREIGN_FILE, TdfPins, open_tdf, read_head
 from delian.crypto.tdf_write import TdfPlan, TdfSigner, write_tdf
@@ -411,6 +414,32 @@ def test_a_wrapped_share_opens_for_its_holder_only() -> None:
 def test_a_plan_that_cannot_be_written_is_refused(made: Callable[[], object]) -> None:
     with pytest.raises(TdfFormError):
         made()
+
+
+def test_more_pieces_or_a_larger_manifest_than_readers_take_are_not_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(TdfFormError, match="too many pieces"):
+        plan(plain_bytes=SEGMENT * 65_536 + 1)
+    assert plan(plain_bytes=SEGMENT * 65_536).plain_bytes
+    monkeypatch.setattr("delian.crypto.tdf_write.MAX_SEGMENTS", 2)
+    with pytest.raises(TdfFormError, match="too many pieces"):
+        write(plan())
+    monkeypatch.undo()
+    monkeypatch.setattr("delian.crypto.tdf_write.MAX_MANIFEST_BYTES", 1000)
+    with pytest.raises(TdfFormError, match="than readers take"):
+        write(plan())
+
+
+def test_the_largest_manifest_that_we_write_fits_what_we_read() -> None:
+    """Two labels in the older spelling, as many pieces as there may be."""
+    made = reader(write(plan(schema="4.2.2"))[0]).manifest
+    piece = Segment(bytes(16), 16 * 1024 * 1024, 16 * 1024 * 1024 + 28)
+    full = replace(made, segments=(piece,) * 65_536)
+    label = bound(plan().assertions[0], DataKey(b"k" * 32), full.aggregate, raw=False)
+    text = replace(full, assertions=(label, replace(label, id="label-4774"))).to_bytes()
+    assert len(text) < 16 * 1024 * 1024
+    assert len(read_manifest(text).segments) == 65_536
 
 
 def test_the_label_may_be_missing_only_where_it_is_not_demanded() -> None:

@@ -253,6 +253,8 @@ def test_what_cannot_be_sealed_is_refused() -> None:
     del folder["statement.dsse.json"]
     with pytest.raises(SealedReleaseError, match="statement"):
         seal(folder)
+    with pytest.raises(SealedReleaseError, match="larger"):
+        seal({**release().folder, **{f"more/{n}": b"" for n in range(1024)}})
     nobody = Marking(POLICY.oid, 1, frozenset())
     with pytest.raises(SealedReleaseError, match="nobody"):
         attributes_of(nobody, POLICY, AUTHORITY)
