@@ -25,7 +25,6 @@ from delian.adapters.files import write_bytes
 from delian.adapters.key_access_server import key_access_routes
 from delian.exchange.key_access import Attribute, AttributeRule, ProofRule
 from delian.exchange.rewrap_reader import ReaderKey
-from delian.nodes.exchange_key_home import open_home
 from delian.nodes.exchange_keys import KeyService, open_service
 
 AUTHORITY = "https://alliance.example/attr"
@@ -64,24 +63,29 @@ class Reader:
     secret: str
 
 
-_KEYS: dict[str, bytes] = {}
+_FILES: dict[str, bytes] = {}
 
 
 def make_service(folder: Path, address: str, clock: Clock) -> KeyService:
-    """A service that knows the rules of this world; all of them share one set of keys."""
+    """A service that knows the rules of this world; all of them begin with the same files."""
     if not folder.exists():
-        for name, pem in (_KEYS or _make_keys(folder.parent / "first")).items():
-            write_bytes(folder / name, pem, secret=True)
+        for name, data in (_FILES or _make_files(folder.parent / "first")).items():
+            write_bytes(folder / name, data, secret=True)
+    return open_service(folder, address, clock)
+
+
+def fresh_service(folder: Path, address: str, clock: Clock) -> KeyService:
+    """The same with keys of its own."""
     service = open_service(folder, address, clock)
     for rule in RULES:
         service.define(rule)
     return service
 
 
-def _make_keys(folder: Path) -> dict[str, bytes]:
-    open_home(folder)
-    _KEYS.update({path.name: path.read_bytes() for path in folder.glob("*.pem")})
-    return _KEYS
+def _make_files(folder: Path) -> dict[str, bytes]:
+    fresh_service(folder, "", FixedClock()).close()
+    _FILES.update({path.name: path.read_bytes() for path in folder.iterdir()})
+    return _FILES
 
 
 def make_reader(service: KeyService, name: str, held: list[str], proof: ProofRule) -> Reader:

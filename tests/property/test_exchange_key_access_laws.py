@@ -47,7 +47,7 @@ def expected(
     return True
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     asked=st.sets(st.sampled_from(EVERY), max_size=5),
     held=st.sets(st.sampled_from(EVERY), max_size=7),
@@ -77,7 +77,7 @@ def test_holding_more_never_closes_a_file(asked: set[str], held: set[str], more:
     assert after.allowed or not before.allowed
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.binary(max_size=200))
 def test_bytes_from_a_stranger_are_fields_or_refused(data: bytes) -> None:
     try:

@@ -13,7 +13,7 @@ from tests.conformance.kit import Result, UnavailableHereError, answer, unavaila
 from tests.conformance.tdf.checks import Check, every
 from tests.conformance.tdf.house import House, Services, make_certificate
 from tests.conformance.tdf.peers import Peer, stock_go, stock_python
-from tests.key_access_world import make_service, served
+from tests.key_access_world import fresh_service, served
 
 SUITE = "tdf"
 
@@ -40,7 +40,7 @@ def run(checks: Sequence[Check], go: Sequence[str], python: Sequence[str]) -> Re
         tls = make_certificate(folder)
         services = []
         for name, settings in (("alliance", {}), ("nation", {}), ("secure", tls)):
-            service = make_service(folder / name, "http://127.0.0.1", SystemClock())
+            service = fresh_service(folder / name, "http://127.0.0.1", SystemClock())
             held.callback(service.close)
             held.enter_context(served(service, **settings))
             services.append(service)

@@ -196,7 +196,7 @@ BODIES = st.binary(max_size=120) | st.recursive(
 ).map(lambda plain: json.dumps(plain).encode())
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     body=BODIES,
     path=st.sampled_from(

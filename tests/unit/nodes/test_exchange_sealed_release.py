@@ -15,7 +15,7 @@ from delian.label import Label, Marking, Originator, bundled_policy
 from delian.nodes.exchange_keys import KeyService
 from delian.release.verify import verify
 from delian.release.ztdf import SealedRelease, SealPlan, open_release, policy_id, seal_release
-from tests.key_access_world import FixedClock, make_service, served
+from tests.key_access_world import FixedClock, fresh_service, make_service, served
 from tests.release_world import (
     NOW,
     Released,
@@ -57,7 +57,7 @@ def made() -> Released:
 def services(tmp_path: Path) -> Iterator[tuple[KeyService, KeyService]]:
     """The alliance's, and a nation's that reads the alliance's tokens."""
     alliance = make_service(tmp_path / "alliance", "http://127.0.0.1", FixedClock())
-    nation = make_service(tmp_path / "nation", "http://127.0.0.1", FixedClock())
+    nation = fresh_service(tmp_path / "nation", "http://127.0.0.1", FixedClock())
     with served(alliance), served(nation):
         for service in (alliance, nation):
             service.define_policy(POLICY, AUTHORITY)
