@@ -256,8 +256,9 @@ class Connector:
         return Reply(200, body, ((b"link", b", ".join(shown)),) if shown else ())
 
     def _dataset(self, name: str, who: Participant) -> Reply:
-        found = self.shelf.get(name)
-        if found is None or not self.parts.visibility.may_see(found, who):
+        published = self.shelf.get(name)
+        found = None if published is None else self.parts.visibility.shown(published, who)
+        if found is None:
             raise NotFoundHereError("no such dataset")
         return Reply(200, to_bytes(found.to_plain(with_context=True)))
 

@@ -36,6 +36,10 @@ class Identity(Protocol):
 class Visibility(Protocol):
     """Decides which datasets a participant may know of."""
 
+    def shown(self, dataset: Dataset, who: Participant) -> Dataset | None:
+        """*dataset* with the offers that *who* may know of, or None where there is none."""
+        ...
+
     def may_see(self, dataset: Dataset, who: Participant) -> bool:
         """May *who* learn that *dataset* exists?"""
         ...
@@ -61,6 +65,10 @@ class TransferTerms(Protocol):
 @dataclass(frozen=True, slots=True)
 class EverythingVisible:
     """Every participant sees every dataset."""
+
+    def shown(self, dataset: Dataset, who: Participant) -> Dataset | None:  # noqa: ARG002
+        """The dataset as it is."""
+        return dataset
 
     def may_see(self, dataset: Dataset, who: Participant) -> bool:  # noqa: ARG002
         """Always."""

@@ -31,26 +31,51 @@ CONSENT = "obtainConsent"
 MAX_ROUNDS = 12
 
 
-class Gate(Protocol):
-    """Does a policy admit a participant?"""
+class Decision(Protocol):
+    """Allowed or not."""
 
-    def refuses(self, policy: Policy, dataset: Dataset, who: Participant) -> tuple[str, ...]:
-        """The reasons that *who* may know; empty where it is admitted."""
+    @property
+    def allowed(self) -> bool:
+        """May it?"""
         ...
+
+    @property
+    def public_reasons(self) -> tuple[str, ...]:
+        """Why not, for the peer."""
+        ...
+
+
+class Gate(Protocol):
+    """What a participant may know of, and whether a policy admits it."""
+
+    def shown(self, dataset: Dataset, who: Participant) -> Dataset | None:
+        """The dataset with the offers that *who* may know of."""
+        ...
+
+    def answer(self, policy: Policy, who: Participant) -> Decision:
+        """The decision, with the reasons that *who* may know."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The decision of a gate that is always open."""
+
+    allowed: bool = True
+    public_reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class OpenGate:
     """Admits everybody: for development and for catalogues without conditions."""
 
-    def refuses(
-        self,
-        policy: Policy,  # noqa: ARG002
-        dataset: Dataset,  # noqa: ARG002
-        who: Participant,  # noqa: ARG002
-    ) -> tuple[str, ...]:
-        """Nothing."""
-        return ()
+    def shown(self, dataset: Dataset, who: Participant) -> Dataset | None:  # noqa: ARG002
+        """The dataset as it is."""
+        return dataset
+
+    def answer(self, policy: Policy, who: Participant) -> Decision:  # noqa: ARG002
+        """Yes."""
+        return Admitted()
 
 
 def waits_for_a_person(policy: Policy) -> bool:
@@ -95,35 +120,28 @@ class CatalogueReactions:
         return (Terminate("agreement-differs", found),) if found else (Verify(),)
 
     def _requested(self, n: Negotiation, who: Participant) -> tuple[Action, ...]:
-        ours = self._ours(n)
-        if ours is not None:
-            return self._agree(n, who)
-        dataset = self.datasets(n.dataset)
-        if dataset is None or self.gate.refuses(dataset.offers[0], dataset, who):
+        dataset = self._shown(n, who)
+        if dataset is None:
             return (Terminate("no-such-offer", ("there is no such offer for you",)),)
+        if _equal(dataset, n) is not None:
+            return self._agree(n, who)
         if n.revision >= MAX_ROUNDS:
             return (Terminate("no-common-terms", ("the terms asked for are not on offer",)),)
         return (MakeOffer(replace(dataset.offers[0], target=n.dataset)),)
 
-    def _ours(self, n: Negotiation) -> tuple[Policy, Dataset] | None:
-        """The offer of the catalogue that holds exactly the rules on the table."""
+    def _shown(self, n: Negotiation, who: Participant) -> Dataset | None:
         dataset = self.datasets(n.dataset)
-        if dataset is None:
-            return None
-        terms = n.offer.terms_digest
-        for offer in dataset.offers:
-            if offer.terms_digest == terms and offer.assignee in (None, n.peer):
-                return offer, dataset
-        return None
+        return None if dataset is None else self.gate.shown(dataset, who)
 
     def _agree(self, n: Negotiation, who: Participant) -> tuple[Action, ...]:
-        found = self._ours(n)
-        if found is None:
+        dataset = self._shown(n, who)
+        offer = None if dataset is None else _equal(dataset, n)
+        if offer is None:
             return (Terminate("withdrawn", ("the offer is no longer in the catalogue",)),)
-        reasons = self.gate.refuses(*found, who)
-        if reasons:
-            return (Terminate("policy", reasons),)
-        if waits_for_a_person(found[0]):
+        answer = self.gate.answer(offer, who)
+        if not answer.allowed:
+            return (Terminate("policy", answer.public_reasons or ("the policy says no",)),)
+        if waits_for_a_person(offer):
             return ()
         return (self.agreement(n),)
 
@@ -144,3 +162,12 @@ class CatalogueReactions:
         if t.data_address is None or t.data_address.endpoint is None:
             return (Terminate("no-address", ("a push names the address to bring the data to",)),)
         return (Start(),)
+
+
+def _equal(dataset: Dataset, n: Negotiation) -> Policy | None:
+    """The offer of the catalogue that holds exactly the rules on the table."""
+    terms = n.offer.terms_digest
+    for offer in dataset.offers:
+        if offer.terms_digest == terms:
+            return offer
+    return None

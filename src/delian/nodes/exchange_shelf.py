@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from delian.exchange.catalogue import Dataset, matches, to_service
@@ -53,6 +53,10 @@ class DatasetShelf:
         if self._by_id.pop(name, None) is not None:
             del self._ids[bisect_left(self._ids, name)]
 
+    def ids(self) -> tuple[str, ...]:
+        """Every identifier, in order."""
+        return tuple(self._ids)
+
     def get(self, name: str) -> Dataset | None:
         """The dataset *name*."""
         found = self._by_id.get(name)
@@ -76,12 +80,20 @@ class DatasetShelf:
         """The page at *cursor*, as *who* may see it."""
         wanted = cursor.filter
 
-        def admits(shelved: Shelved) -> bool:
-            if wanted.conditions and not matches(shelved.dataset, wanted):
-                return False
-            return visibility.may_see(shelved.dataset, who)
+        partly: dict[str, Shelved] = {}
 
-        return turn(self, cursor, admits)
+        def admits(shelved: Shelved) -> bool:
+            seen = visibility.shown(shelved.dataset, who)
+            if seen is None or (wanted.conditions and not matches(seen, wanted)):
+                return False
+            if seen is not shelved.dataset:
+                partly[seen.id] = Shelved(seen, to_bytes(seen.to_plain()))
+            return True
+
+        page = turn(self, cursor, admits)
+        if not partly:
+            return page
+        return replace(page, datasets=tuple(partly.get(s.id, s) for s in page.datasets))
 
 
 def catalog_bytes(
