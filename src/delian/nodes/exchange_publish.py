@@ -29,7 +29,7 @@ from delian.release.statement import Statement
 from delian.release.verify import MAX_FILE_BYTES, verify
 from delian.release.ztdf import SealPlan, seal_release
 from delian.terms.encode import Digest, digest, sha256_hex
-from delian.terms.errors import DelianError, InputError
+from delian.terms.errors import DelianError, InputError, RefusedError
 
 ASSETS = "assets"
 ZIP, TDF, BYTES = "application/zip", "application/vnd.opentdf.file", "application/octet-stream"
@@ -39,6 +39,12 @@ class DatasetNameError(InputError):
     """A dataset needs a name that can stand in an address."""
 
     code = "dataset-name"
+
+
+class WithdrawnReleaseError(RefusedError):
+    """A nation took this release back."""
+
+    code = "release-withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +174,9 @@ def ready_release(
 
 def _verified(files: dict[str, bytes], root: Path, place: Place, now_utc: datetime) -> Statement:
     report = _report(files, root, state_file(root, place.home), now_utc)
+    taken_back = [check for check in report.failures if check.name == "withdrawn"]
+    if taken_back:
+        raise WithdrawnReleaseError(taken_back[0].detail, hint=taken_back[0].hint)
     report.raise_for_failure()
     if report.statement is None:
         raise DatasetNameError("the release has no statement")
