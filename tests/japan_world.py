@@ -20,8 +20,6 @@ from delian.crypto.sign import PrivateKey
 from delian.exchange.catalogue import Dataset
 from delian.exchange.foreign_name import ForeignName, Scheme
 from delian.exchange.identity_map import Assurance, IdentityRecord, sign_record
-from delian.exchange.odrl import Policy
-from delian.exchange.reactions import Participant
 from delian.nodes.exchange import Connector, Parts
 from delian.nodes.exchange_bridge import BridgeAssets, Bridges, fresh_pid
 from delian.nodes.exchange_bridge_house import StoreHouse
@@ -46,17 +44,6 @@ class FixedClock:
 
     def real_seconds(self, span: timedelta) -> float:
         return span.total_seconds()
-
-
-@dataclass(frozen=True)
-class PolicyGate:
-    """P's policy as the reactions ask for it."""
-
-    desk: PolicyDesk
-
-    def refuses(self, policy: Policy, dataset: Dataset, who: Participant) -> tuple[str, ...]:
-        answer = self.desk.answer(policy, who)
-        return () if answer.allowed else answer.public_reasons or ("no",)
 
 
 @dataclass
@@ -101,7 +88,7 @@ async def node(
     def published(name: str) -> Dataset | None:
         return found[0].shelf.get(name)
 
-    inner = CatalogueReactions(did, published, PolicyGate(policy), FixedClock())
+    inner = CatalogueReactions(did, published, policy, FixedClock())
     bridges = Bridges.load(home, client, did=did, root=root, now=lambda: NOW)
     reactions = inner if bridges is None else BridgeReactions(inner, bridges)
     routes: Any = []

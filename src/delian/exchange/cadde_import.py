@@ -31,7 +31,7 @@ _SAME = (
     ("metadata_modified", "modified"),
     ("license_id", "license"),
 )
-_NO_FORMAT = "no transfer format for this kind of resource"
+_UNFETCHABLE = "no transfer format for this kind of resource"
 _INNER = "the address stays with the bridge, so that nobody walks past the contract"
 
 
@@ -199,7 +199,7 @@ def _take_resources(part: Part, tally: Tally, endpoint: str) -> tuple[list[Json]
     for index, item in enumerate(listed):
         path = f"/resources/{index}"
         if not isinstance(item, dict) or not _is_fetchable(item):
-            tally.drop(path, item, _NO_FORMAT)
+            tally.drop(path, item, _UNFETCHABLE)
             continue
         inner = Part(item, tally, path)
         kind = inner.translate(

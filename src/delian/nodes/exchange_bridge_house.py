@@ -78,7 +78,8 @@ class StoreHouse:
         """The datasets that *who* may see, in short names."""
         rows = await self.store.step(lambda t: t.ask("datasets"))
         found = [self._dataset(name, body) for name, body in rows]
-        return [short(d, who) for d in found if self.visibility.may_see(d, who)]
+        shown = [self.visibility.shown(dataset, who) for dataset in found]
+        return [short(dataset) for dataset in shown if dataset is not None]
 
     async def hand_out(self, who: Participant, dataset: str, place: int, pid: str | None) -> Opened:
         """Contract and open one distribution.
@@ -120,16 +121,14 @@ class StoreHouse:
         published = t.dataset(name)
         if published is None or published.withdrawn is not None:
             raise NotFoundHereError("no such dataset")
-        dataset = self._dataset(name, published.body)
-        if not self.visibility.may_see(dataset, who):
+        shown = self.visibility.shown(self._dataset(name, published.body), who)
+        if shown is None:
             raise NotFoundHereError("no such dataset")
-        return dataset, published.asset
+        return shown, published.asset
 
     def _agreement(self, t: Transaction, who: Participant, dataset: Dataset) -> Policy:
         reasons: tuple[str, ...] = ()
         for offer in dataset.offers:
-            if offer.assignee not in (None, who.id):
-                continue
             pid = "urn:uuid:" + uuid_for("\n".join((who.id, dataset.id, offer.terms_digest)))
             before = t.process(pid)
             if before is not None and isinstance(before[0], Negotiation):
@@ -236,13 +235,13 @@ class _Visit:
             await self.opening.__aexit__(None, None, None)
 
 
-def short(dataset: Dataset, who: Participant) -> dict[str, Any]:
-    """A dataset in short names, as the bridges' mappings read it, with the offers for *who*."""
+def short(dataset: Dataset) -> dict[str, Any]:
+    """A dataset in short names, as the bridges' mappings read it."""
     return {
         "@id": dataset.id,
         "@type": "Dataset",
         **dict(dataset.properties),
-        "hasPolicy": [o.to_plain() for o in dataset.offers if o.assignee in (None, who.id)],
+        "hasPolicy": [offer.to_plain() for offer in dataset.offers],
         "distribution": [way.to_plain() for way in dataset.distributions],
     }
 
