@@ -17,7 +17,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from delian.adapters.exchange_schema import META, SCHEMA_VERSION, prepare
-from delian.adapters.exchange_transaction import Transaction
+from delian.adapters.exchange_transaction import Kept, Transaction
 from delian.terms.errors import UnavailableError
 
 T = TypeVar("T")
@@ -84,6 +84,7 @@ class ExchangeStore:
         self._failures = _failures(self._engine)
         self._thread = ThreadPoolExecutor(1, "exchange-store") if is_url else None
         self._queue: list[_Waiting] = []
+        self._kept = Kept()
         self._is_scheduled = False
         self._claim_writer()
         self._check_version()
@@ -164,11 +165,13 @@ class ExchangeStore:
         try:
             if self._is_sqlite:
                 self._cursor.execute("BEGIN IMMEDIATE")
-            transaction = Transaction(self._cursor, self._statements)
+            transaction = Transaction(self._cursor, self._statements, self._kept)
             for waiting in batch:
                 self._run_one(waiting, transaction, is_alone=len(batch) == 1)
             self._cursor.execute("COMMIT") if self._is_sqlite else self._connection.commit()
+            self._kept.committed()
         except BaseException as error:
+            self._kept.undone()
             with suppress(*self._failures):
                 self._cursor.execute("ROLLBACK") if self._is_sqlite else self._connection.rollback()
             for waiting in batch:
@@ -190,6 +193,7 @@ class ExchangeStore:
             waiting.result = waiting.work(transaction)
         except Exception as error:  # noqa: BLE001 - handed to whoever waits for this step
             self._cursor.execute("ROLLBACK TO SAVEPOINT one")
+            self._kept.undone()
             waiting.error = self._told(error)
         self._cursor.execute("RELEASE SAVEPOINT one")
 

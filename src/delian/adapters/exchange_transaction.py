@@ -41,12 +41,54 @@ class Published:
     withdrawn: str | None
 
 
+class Kept:
+    """Open processes in memory: exactly what the last commit and the open transaction say.
+
+    Only the process that writes the database has one, so nothing else can change what it mirrors.
+    """
+
+    def __init__(self, most: int = 20_000) -> None:
+        self._most = most
+        self._sure: dict[str, tuple[Process, bytes | None]] = {}
+        self._touched: dict[str, tuple[Process, bytes | None] | None] = {}
+
+    def get(self, pid: str) -> tuple[Process, bytes | None] | None:
+        """The process, where it is in memory."""
+        return self._touched[pid] if pid in self._touched else self._sure.get(pid)
+
+    def put(self, process: Process, heard: bytes | None) -> None:
+        """The open transaction has written it."""
+        self._touched[process.pid] = (process, heard)
+
+    def drop(self, pid: str) -> None:
+        """Read it from the database the next time."""
+        self._touched[pid] = None
+
+    def committed(self) -> None:
+        """What was written counts; a process that has ended leaves the memory."""
+        for pid, entry in self._touched.items():
+            if entry is None or entry[0].state.is_final:
+                self._sure.pop(pid, None)
+            else:
+                self._sure[pid] = entry
+        self._touched = {}
+        while len(self._sure) > self._most:
+            del self._sure[next(iter(self._sure))]
+
+    def undone(self) -> None:
+        """Something was undone: nothing that the transaction touched is known any more."""
+        for pid in self._touched:
+            self._sure.pop(pid, None)
+            self._touched[pid] = None
+
+
 class Transaction:
     """One step's view of the database."""
 
-    def __init__(self, cursor: Any, statements: dict[str, Prepared]) -> None:
+    def __init__(self, cursor: Any, statements: dict[str, Prepared], kept: "Kept") -> None:
         self._cursor = cursor
         self._statements = statements
+        self._kept = kept
 
     def run(self, name: str, **values: Any) -> int:
         """Run a writing statement; the number of rows that it touched."""
@@ -62,6 +104,9 @@ class Transaction:
 
     def process(self, pid: str) -> tuple[Process, bytes | None] | None:
         """A negotiation or transfer, and the digest of the message heard last."""
+        kept = self._kept.get(pid)
+        if kept is not None:
+            return kept
         rows = self.ask("process", p=pid)
         return (read_process(*rows[0][:9]), rows[0][9]) if rows else None
 
@@ -84,6 +129,7 @@ class Transaction:
             opened_ms=now_ms,
             changed_ms=now_ms,
         )
+        self._kept.put(process, heard)
 
     def put(self, process: Process, now_ms: int, heard: bytes | None = None) -> None:
         """Keep the new state of a process; *heard* where a message of the peer led to it."""
@@ -98,8 +144,14 @@ class Transaction:
         }
         if heard is None:
             self.run("put_process", **values)
+            before = self._kept.get(process.pid)
+            if before is None:  # what was heard last lies in the database alone
+                self._kept.drop(process.pid)
+                return
+            heard = before[1]
         else:
             self.run("hear", heard=heard, **values)
+        self._kept.put(process, heard)
 
     def opened_by(self, peer: str, peer_pid: str, kind: str, role: Role) -> str | None:
         """Our pid of the process that *peer* opened under *peer_pid*."""

@@ -9,6 +9,7 @@ that is connected to, after the name was resolved. ``development = true`` adds l
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from delian.terms.errors import RefusedError
@@ -38,6 +39,14 @@ class Guard:
 
         Raises:
             AddressRefusedError: it does not.
+        """
+        return _checked(self, url)
+
+    def examine(self, url: str) -> str:
+        """What :meth:`check_url` does, without its memory.
+
+        Raises:
+            AddressRefusedError: the form does not pass.
         """
         if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or " " in url:
             raise _refused("the address is too long or holds odd characters")
@@ -87,6 +96,12 @@ class Guard:
             return
         if is_plain or not all(_is_outside(a) for a in shown):
             raise _refused("the address lies in a private, local or reserved network")
+
+
+@lru_cache(maxsize=4096)
+def _checked(guard: Guard, url: str) -> str:
+    """Most messages go where the last one went."""
+    return guard.examine(url)
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")

@@ -7,7 +7,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ from delian.terms.errors import DelianError
 
 LOG = logging.getLogger("delian.exchange")
 LOOK_SECONDS = 5.0
+BRIDGES = "bridge.toml"
 DCP_PROFILES = ("vc20-bssl/jwt", "vc11-sl2021/jwt")
 
 
@@ -77,14 +78,17 @@ async def running(
         stack.callback(store.close)
         identity = await _identity(settings, client, clock, stack)
         desk = PolicyDesk.load(settings.home, settings.did, clock.now_utc)
-        reactions = CatalogueReactions(settings.did, _Lookup(), desk, clock)
-        connector = Connector(
-            _parts(settings, store, identity, reactions, client, desk, clock),
-            _key_access(settings, clock),
-        )
-        reactions.datasets.connect(connector.shelf.get)  # type: ignore[attr-defined]
+        lookup = _Lookup()
+        reactions = CatalogueReactions(settings.did, lookup, desk, clock)
+        parts = _parts(settings, store, identity, reactions, client, desk, clock)
+        parts, foreign = _bridged(settings, parts, desk)
+        connector = Connector(parts, [*_key_access(settings, clock), *foreign])
+        lookup.connect(connector.shelf.get)
         await connector.start()
         stack.push_async_callback(connector.close)
+        if parts.reactions is not reactions:
+            stack.push_async_callback(parts.reactions.bridges.close)  # type: ignore[attr-defined]
+            await parts.reactions.start(connector)  # type: ignore[attr-defined]
         follow = _releases(settings, connector, clock)
         orders = Orders(
             connector, Peers(client, identity), reactions, follow, _judge(connector, desk)
@@ -160,6 +164,25 @@ def _key_access(settings: ExchangeSettings, clock: Clock) -> list[BaseRoute]:
     server = importlib.import_module("delian.adapters.key_access_server")
     service = keys.open_service(settings.home / "key-access", settings.address, clock)
     return list(server.key_access_routes(service))
+
+
+def _bridged(
+    settings: ExchangeSettings, parts: Parts, desk: PolicyDesk
+) -> tuple[Parts, list[BaseRoute]]:
+    """The parts with the bridges of the home, and their doors; loaded only where there are any."""
+    if not (settings.home / BRIDGES).exists():
+        return parts, []
+    bridge = importlib.import_module("delian.nodes.exchange_bridge")
+    house = importlib.import_module("delian.nodes.exchange_bridge_house")
+    wrapping = importlib.import_module("delian.nodes.exchange_bridge_reactions")
+    now = parts.clock.now_utc
+    bridges = bridge.Bridges.load(
+        settings.home, parts.client, did=settings.did, root=settings.address, now=now
+    )
+    reactions = wrapping.BridgeReactions(parts.reactions, bridges)
+    assets = bridge.BridgeAssets(bridges)
+    guests = house.StoreHouse(parts.store, reactions, desk, desk, assets, now, bridge.fresh_pid)
+    return replace(parts, reactions=reactions), list(bridges.routes(guests))
 
 
 def _judge(connector: Connector, desk: PolicyDesk) -> Any:
