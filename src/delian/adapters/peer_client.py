@@ -139,8 +139,7 @@ class PeerClient:
                 method, url, data=body, headers=headers, allow_redirects=False
             ) as found:
                 data = await _bounded(found, max_bytes)
-                plain = {name.lower(): value for name, value in found.headers.items()}
-                return Answer(found.status, plain, data)
+                return Answer(found.status, _joined(found.headers), data)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _unreachable(error) from error
 
@@ -264,6 +263,15 @@ class PeerClient:
     async def close(self) -> None:
         """Close every connection."""
         await self._session.close()
+
+
+def _joined(headers: Mapping[str, str]) -> dict[str, str]:
+    """Header names in lower case; one that came more than once holds all its values."""
+    plain: dict[str, str] = {}
+    for name, value in headers.items():
+        key = name.lower()
+        plain[key] = f"{plain[key]}, {value}" if key in plain else value
+    return plain
 
 
 async def _pieces(source: Path) -> AsyncIterator[bytes]:

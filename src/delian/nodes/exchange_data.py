@@ -100,8 +100,10 @@ class DataDesk:
         published = t.dataset(process.dataset)
         asset = None if published is None else Asset.from_plain(published.asset)
         about = () if asset is None else ((DIGEST, asset.digest), (SIZE, str(asset.size)))
-        known = (("authorization", token), ("authType", "bearer"), *about)
-        return DataAddress(HTTP, f"{self.root}/data/{process.pid}", known)
+        place = f"{self.root}/data/{process.pid}"
+        # The place stands twice: Eclipse EDC reads the properties alone.
+        known = (("endpoint", place), ("authorization", token), ("authType", "bearer"), *about)
+        return DataAddress(HTTP, place, known)
 
     def revoke(self, t: Transaction, process: Transfer) -> None:
         """No token of this transfer works any more, and what flows stops."""
@@ -160,14 +162,15 @@ class DataDesk:
             WrongStateError: there is nothing to bring, or nowhere.
         """
         found, address = Asset.from_plain(asset), process.data_address
-        if found is None or address is None or address.endpoint is None:
+        place = _place(address)
+        if found is None or address is None or place is None:
             raise WrongStateError("the transfer has no data or no address to bring them to")
         headers = {"Content-Type": found.media_type, "Repr-Digest": found.digest}
         headers |= _authorization(address)
         method = (address.get("method") or "PUT").upper()
         if method not in ("PUT", "POST"):
             raise WrongStateError("data are brought by PUT or POST")
-        status = await self._client.upload(method, address.endpoint, headers, found.path)
+        status = await self._client.upload(method, place, headers, found.path)
         if not 200 <= status < 300:
             raise PeerUnreachableError(f"the consumer's address answered {status}")
 
@@ -179,17 +182,23 @@ class DataDesk:
             PeerUnreachableError: the data did not come.
         """
         address = process.data_address
-        if process.state is not TransferState.STARTED or address is None or not address.endpoint:
+        place = _place(address)
+        if process.state is not TransferState.STARTED or address is None or place is None:
             raise WrongStateError("the transfer has not started")
         announced = _HEX.match(address.get("digest") or "")
         size, digest = await self._client.download(
-            address.endpoint,
+            place,
             _authorization(address),
             target,
             sha256=announced.group(1) if announced else None,
             max_bytes=MAX_ASSET_BYTES,
         )
         return Fetched(target, size, f"sha256:{digest}", announced is not None)
+
+
+def _place(address: DataAddress | None) -> str | None:
+    """Where the data are: some peers write it among the properties."""
+    return None if address is None else address.endpoint or address.get("endpoint")
 
 
 def _authorization(address: DataAddress) -> dict[str, str]:
