@@ -1,5 +1,6 @@
 """Our own credentials: asked for, taken in, shown to those who may see them."""
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
@@ -17,6 +18,7 @@ from delian.exchange.dcp_messages import (
     PresentationQuery,
     read_metadata,
 )
+from delian.exchange.issuance import RequestStatus
 from delian.exchange.jose import take_apart
 from delian.exchange.plain import read_object
 from delian.exchange.presentation import Shown, Verifier, present
@@ -55,6 +57,7 @@ class Wallet:
         self._verifier = verifier
         self._web = web
         self._call = call
+        self._news = asyncio.Condition()
 
     def query(self, speaker: Speaker, plain: object, now: int) -> dict[str, Any]:
         """Show *speaker* what its read token opens.
@@ -98,14 +101,31 @@ class Wallet:
         expected = self._store.expected(message.holder_pid)
         if not trusted or expected is None or expected.issuer != speaker.did:
             raise NotEntitledError("nothing was asked of this issuer under this name")
-        if not message.is_issued:
-            self._store.rejected(message.holder_pid, message.reason)
-            return
         for one in message.credentials:
             if one.kind not in expected.kinds:
                 raise NotEntitledError("a credential of this type was not asked for")
             await self._check(one, speaker.did, now)
-        self._store.keep(message.holder_pid, speaker.did, message.credentials)
+        if message.is_issued:
+            self._store.keep(message.holder_pid, speaker.did, message.credentials)
+        else:
+            self._store.rejected(message.holder_pid, message.reason)
+        async with self._news:
+            self._news.notify_all()
+
+    async def answered(self, holder_pid: str) -> RequestStatus:
+        """Wait until the issuer has answered the request *holder_pid*; gives ISSUED or REJECTED.
+
+        Raises:
+            NotEntitledError: we made no such request.
+        """
+        async with self._news:
+            while True:
+                expected = self._store.expected(holder_pid)
+                if expected is None:
+                    raise NotEntitledError("this node made no such request")
+                if expected.status is not RequestStatus.RECEIVED:
+                    return expected.status
+                await self._news.wait()
 
     async def _check(self, one: Delivered, issuer: str, now: int) -> None:
         if form_of(take_apart(one.payload)) != one.form:
