@@ -4,6 +4,7 @@ Bodies are bounded, answers short: who is refused learns a status and one senten
 for any party.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from delian.exchange.dcp_errors import (
     NotSupportedHereError,
     TokenError,
 )
+from delian.exchange.errors import NotFoundHereError
 from delian.exchange.plain import read_object
 from delian.terms.errors import DelianError, InputError, UnavailableError
 
@@ -29,6 +31,7 @@ HOLDER = "/dcp/holder"
 ISSUER = "/dcp/issuer"
 STS = "/dcp/sts"
 STATUS = "/dcp/status"
+_HEX = re.compile(r"[0-9A-Fa-f]{2}")
 
 
 class IdentityDesk(Protocol):
@@ -75,6 +78,8 @@ def status_of(error: DelianError) -> int:
     """The HTTP status that answers *error*."""
     if isinstance(error, TokenError | DidError | DidAwayError):
         return 401
+    if isinstance(error, NotFoundHereError):
+        return 404
     if isinstance(error, NotSupportedHereError):
         return 501
     if isinstance(error, NotEntitledError):
@@ -171,18 +176,20 @@ def read_form(body: bytes) -> dict[str, str]:
     fields: dict[str, str] = {}
     try:
         for pair in body.decode("ascii").split("&"):
-            name, _, value = pair.partition("=")
+            name, value = (_unescape(part) for part in pair.partition("=")[::2])
             if name in fields:
                 raise InputError("the form names a field twice")
-            fields[_unescape(name)] = _unescape(value)
+            fields[name] = value
     except ValueError as error:
         raise InputError("the body is no form") from error
     return fields
 
 
 def _unescape(text: str) -> str:
-    head, *parts = text.replace("+", " ").encode("ascii").split(b"%")
-    raw = head + b"".join(bytes.fromhex(p[:2].decode("ascii")) + p[2:] for p in parts)
+    head, *parts = text.replace("+", " ").split("%")
+    if not all(_HEX.match(part) for part in parts):
+        raise InputError("the form holds a broken escape")
+    raw = head.encode() + b"".join(bytes.fromhex(p[:2]) + p[2:].encode() for p in parts)
     return raw.decode("utf-8")
 
 
