@@ -6,12 +6,14 @@ compared, not its bytes. Whether a message is taken decides the state first: onl
 not fit the state is looked up among those already answered.
 """
 
+import hashlib
+
 from delian.exchange.messages import ContractAgreement, ContractOffer, ContractRequest, Message
 from delian.exchange.odrl import Policy
-from delian.terms.encode import Digest, digest_of
+from delian.exchange.plain import to_bytes
 
 
-def fingerprint(message: Message) -> Digest:
+def fingerprint(message: Message) -> bytes:
     """A digest over what *message* says.
 
     Guarantees:
@@ -26,7 +28,7 @@ def fingerprint(message: Message) -> Digest:
             plain["agreement"] = [policy.target, policy.assignee, policy.terms_digest]
         case ContractOffer(offer=policy) | ContractRequest(offer=policy):
             plain["offer"] = _said(policy)
-    return digest_of(plain)
+    return hashlib.sha256(to_bytes(plain)).digest()
 
 
 def _said(policy: Policy) -> list[str | None]:

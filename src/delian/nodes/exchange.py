@@ -37,6 +37,7 @@ from delian.exchange.negotiation import Negotiation
 from delian.exchange.odrl import Policy
 from delian.exchange.plain import read_object, to_bytes
 from delian.exchange.reactions import Action, Complete, Participant, Reactions, Terminate
+from delian.exchange.repeats import fingerprint
 from delian.exchange.transfer import Transfer
 from delian.exchange.version import version_document
 from delian.exchange.words import PULL, VERSION_PATH, Role, TransferState
@@ -49,7 +50,7 @@ from delian.nodes.exchange_ports import (
     Visibility,
 )
 from delian.nodes.exchange_shelf import DatasetShelf, catalog_bytes
-from delian.nodes.exchange_steps import Effects, Outgoing, Reply, Steps
+from delian.nodes.exchange_steps import Effects, Heard, Outgoing, Reply, Steps
 
 T = TypeVar("T")
 MAX_KNOWN_PEERS = 10_000
@@ -218,17 +219,17 @@ class Connector:
         if not is_plain(plain):
             plain = normalise(plain)
         message = read(endpoint.message, plain)
-        digest = hashlib.sha256(request.body).digest()
+        heard = Heard(hashlib.sha256(request.body).digest(), fingerprint(message), "@id" in plain)
         if self._known.get(who.id) != who:
             await self._remember(who)
         if endpoint.is_first:
             pid = str(uuid.uuid4())
             self.parts.client.check_url(message.callback_address or "")
             return await self.step(
-                lambda t, fx: self._steps.hear_first(t, fx, message, who, digest, pid)
+                lambda t, fx: self._steps.hear_first(t, fx, message, who, heard, pid)
             )
         return await self.step(
-            lambda t, fx: self._steps.hear(t, fx, request.pid, message, who, digest)
+            lambda t, fx: self._steps.hear(t, fx, request.pid, message, who, heard)
         )
 
     async def _remember(self, who: Participant) -> None:

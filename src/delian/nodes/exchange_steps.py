@@ -13,7 +13,6 @@ from delian.adapters.exchange_transaction import Queued, Transaction
 from delian.exchange import negotiation, transfer
 from delian.exchange.errors import BusyError, NotFoundHereError, WrongStateError
 from delian.exchange.messages import (
-    ContractAgreement,
     ContractOffer,
     ContractRequest,
     DataAddress,
@@ -36,7 +35,7 @@ from delian.exchange.reactions import (
 from delian.exchange.transfer import Transfer
 from delian.exchange.words import PULL, PUSH, NegotiationState, Role, TransferState
 from delian.nodes.exchange_ports import TransferTerms
-from delian.terms.errors import DelianError, InputError
+from delian.terms.errors import InputError
 
 MAX_CHAIN = 8
 PUSH_JOB = "push"
@@ -49,6 +48,21 @@ class Reply:
     status: int
     body: bytes
     headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How a peer's message is known again.
+
+    Args:
+        exact: Digest of its bytes.
+        meaning: Digest of what it says (:func:`delian.exchange.repeats.fingerprint`).
+        is_named: It carries an ``@id`` of its own, so equal bytes are the same message.
+    """
+
+    exact: bytes
+    meaning: bytes
+    is_named: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +131,7 @@ class Steps:
         fx: Effects,
         message: ContractRequest | ContractOffer | TransferRequest,
         who: Participant,
-        digest: bytes,
+        heard: "Heard",
         pid: str,
     ) -> Reply:
         """The peer opens a process; *pid* is our name of it unless the peer opened it before."""
@@ -128,7 +142,7 @@ class Steps:
         )
         before = t.opened_by(who.id, theirs, kind, role)
         if before is not None:
-            kept = t.answer(before, digest)
+            kept = t.answer(before, heard.meaning)
             if kept is None:
                 raise WrongStateError("a process with this identifier was opened before")
             return Reply(*kept)
@@ -136,8 +150,8 @@ class Steps:
             raise BusyError("too many open processes of this participant")
         process = self._open(t, pid, message, who)
         reply = Reply(201, to_bytes(process.answer().to_plain()))
-        t.add(process, fx.now_ms, digest)
-        t.add_answer(pid, digest, reply.status, reply.body)
+        t.add(process, fx.now_ms, heard.exact)
+        t.add_answer(pid, heard.meaning, reply.status, reply.body)
         t.tell(fx.now_ms, pid, f"heard {message.type}", process.state)
         after = self._react(t, fx, process, who, 0)
         self._keep(t, fx, None, process, after)
@@ -162,30 +176,33 @@ class Steps:
         pid: str,
         message: Message,
         who: Participant,
-        digest: bytes,
+        heard: "Heard",
     ) -> Reply:
-        """A message about the process *pid*."""
-        process, heard = self.owned(t, pid, who)
+        """A message about the process *pid*.
+
+        The state decides first, because a peer may rightly say the same again: the same offer
+        after a refusal, a second rest. Only a message that carries a name of its own and is the
+        one heard last is a repetition for certain.
+        """
+        process, last = self.owned(t, pid, who)
         if isinstance(process, Transfer) != message.type.startswith("Transfer"):
             raise NotFoundHereError("no such process")
-        if heard == digest and (isinstance(process, Negotiation) or not _fits(process, message)):
-            kept = t.answer(pid, digest)
+        if heard.is_named and last == heard.exact:
+            kept = t.answer(pid, heard.meaning)
             if kept is not None:
                 return Reply(*kept)
         try:
             moved = _receive(process, message, who)
         except WrongStateError:
-            kept = t.answer(pid, digest)
-            if kept is not None:
-                return Reply(*kept)
-            if not _is_same_agreement(process, message):
+            kept = t.answer(pid, heard.meaning)
+            if kept is None:
                 raise
-            return Reply(200, to_bytes(process.answer().to_plain()))
+            return Reply(*kept)
         reply = Reply(200, to_bytes(moved.answer().to_plain()))
-        t.add_answer(pid, digest, reply.status, reply.body)
+        t.add_answer(pid, heard.meaning, reply.status, reply.body)
         t.tell(fx.now_ms, pid, f"heard {message.type}", moved.state)
         after = self._react(t, fx, moved, who, 0)
-        self._keep(t, fx, process, after, after, heard=digest)
+        self._keep(t, fx, process, after, after, heard=heard.exact)
         return reply
 
     def owned(self, t: Transaction, pid: str, who: Participant) -> tuple[Process, bytes | None]:
@@ -318,7 +335,9 @@ class Steps:
         return self._react(t, fx, after, who, depth)
 
     def _send(self, t: Transaction, fx: Effects, process: Process, message: Message) -> None:
-        queued = t.queue(process.pid, message.type, to_bytes(message.to_plain()), fx.now_ms)
+        name = f"urn:delian:message:{process.pid}:{process.revision}"
+        body = to_bytes({**message.to_plain(), "@id": name})
+        queued = t.queue(process.pid, message.type, body, fx.now_ms)
         fx.outgoing.append(_outgoing(queued, process, message))
 
     def _keep(
@@ -358,26 +377,6 @@ def _perform(process: Process, action: Action) -> tuple[Process, Message]:
     if not isinstance(action, Start | Suspend | Complete | Terminate):
         raise WrongStateError(f"{type(action).__name__} is for negotiations")
     return transfer.act(process, action)
-
-
-def _fits(process: Process, message: Message) -> bool:
-    try:
-        _receive(process, message, Participant(process.peer))
-    except DelianError:
-        return False
-    return True
-
-
-def _is_same_agreement(process: Process, message: Message) -> bool:
-    """The agreement that we have, under a new name, from a peer that missed our answer."""
-    return (
-        isinstance(process, Negotiation)
-        and isinstance(message, ContractAgreement)
-        and process.agreement is not None
-        and process.role is Role.CONSUMER
-        and process.agreement.terms_digest == message.agreement.terms_digest
-        and process.agreement.target == message.agreement.target
-    )
 
 
 def _serves_pull(process: Transfer) -> bool:
