@@ -29,7 +29,7 @@ from delian.crypto.tdf_errors import (
 from delian.crypto.tdf_keys import DataKey
 from delian.crypto.tdf_origin import Origin, sign_origin
 from delian.crypto.tdf_policy import TdfPolicy
-from delian.crypto.tdf_read import FOREIGN_FILE, TdfPins, TdfReader, open_tdf
+from delian.crypto.tdf_read import FOREIGN_FILE, TdfPins, TdfReader, open_tdf, read_head
 from delian.crypto.tdf_write import TdfSigner
 from delian.crypto.tdf_zip import MemoryAccess
 from delian.terms.encode import digest
@@ -820,6 +820,26 @@ def test_the_key_service_is_not_asked_before_the_originator_is_proved() -> None:
         with pytest.raises(DelianError):
             reader(change(file("signed")), PINNED, ask)
     assert asked == []
+
+
+def _remote(f: TdfFile) -> bytes:
+    access = f.encryption["keyAccess"][0]
+    access["type"], access["ephemeralPublicKey"] = "remote", None
+    return f.pack()
+
+
+HEAD: dict[str, Change] = {
+    "no key service": lambda f: _set("encryptionInformation", "keyAccess", [])(f),
+    "key wrapped in an unknown way": _remote,
+    "policy binding of another length": _in_access("policyBinding", "hash", b64(b"0" * 8)),
+    "policy beyond the limit": _set("encryptionInformation", "policy", "A" * 70_000),
+}
+
+
+@pytest.mark.parametrize("name", HEAD)
+def test_what_the_head_shows_is_refused_without_any_key(name: str) -> None:
+    with pytest.raises((TdfFormError, TdfTamperedError)):
+        read_head(MemoryAccess(HEAD[name](file())))
 
 
 def test_the_origin_may_come_beside_the_file() -> None:
