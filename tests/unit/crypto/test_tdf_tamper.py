@@ -829,7 +829,7 @@ def _remote(f: TdfFile) -> bytes:
 
 
 HEAD: dict[str, Change] = {
-    "no key service": lambda f: _set("encryptionInformation", "keyAccess", [])(f),
+    "no key service": _set("encryptionInformation", "keyAccess", []),
     "key wrapped in an unknown way": _remote,
     "policy binding of another length": _in_access("policyBinding", "hash", b64(b"0" * 8)),
     "policy beyond the limit": _set("encryptionInformation", "policy", "A" * 70_000),
