@@ -28,6 +28,8 @@ CREATE TABLE IF NOT EXISTS clients (
 CREATE TABLE IF NOT EXISTS issuers (address TEXT PRIMARY KEY, key TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS attributes (
     name TEXT PRIMARY KEY, rule TEXT NOT NULL, choices TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS sealed (
+    dataset TEXT NOT NULL, policy TEXT NOT NULL, PRIMARY KEY (dataset, policy));
 CREATE TABLE IF NOT EXISTS withdrawn (policy TEXT PRIMARY KEY, reason TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS proofs (name TEXT PRIMARY KEY, until INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS proofs_until ON proofs (until);
@@ -179,6 +181,16 @@ class KeyAccessStore:
         with self.step():
             query = "INSERT OR IGNORE INTO withdrawn VALUES (?, ?) RETURNING policy"
             return bool(self._ask(query, policy, reason))
+
+    def put_sealed(self, dataset: str, policy: str) -> None:
+        """Remember that *dataset* was sealed under *policy*."""
+        with self.step():
+            self._ask("INSERT OR IGNORE INTO sealed VALUES (?, ?)", dataset, policy)
+
+    def sealed(self, dataset: str) -> tuple[str, ...]:
+        """The policies under which *dataset* was ever sealed."""
+        rows = self._ask("SELECT policy FROM sealed WHERE dataset = ? ORDER BY policy", dataset)
+        return tuple(str(row[0]) for row in rows)
 
     def withdrawn(self, policy: str) -> str | None:
         """Why *policy* was withdrawn, or None."""

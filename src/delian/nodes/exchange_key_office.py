@@ -99,6 +99,16 @@ class KeyOffice:
             if self._store.withdraw(policy, reason):
                 self._audit("withdraw", policy=policy, reasons=[reason])
 
+    def note_sealed(self, dataset: str, policy: str) -> None:
+        """*dataset* of the catalogue is sealed under *policy*."""
+        self._store.put_sealed(dataset, policy)
+
+    def take_back(self, dataset: str, reason: str) -> None:
+        """Withdraw every policy under which *dataset* of the catalogue was ever sealed."""
+        with self._store.step():
+            for policy in self._store.sealed(dataset):
+                self.withdraw(policy, reason)
+
     def audit_entries(self, after: int = 0) -> tuple[AuditEntry, ...]:
         """Every grant, denial and order after number *after*, oldest first."""
         return self._store.audit_entries(after)

@@ -82,16 +82,24 @@ async def running(
         reactions = CatalogueReactions(settings.did, lookup, desk, clock)
         parts = _parts(settings, store, identity, reactions, client, desk, clock)
         parts, foreign = _bridged(settings, parts, desk)
-        connector = Connector(parts, [*_key_access(settings, clock), *foreign])
+        room = _key_room(settings, clock)
+        if room is not None:
+            stack.callback(room.service.close)
+        connector = Connector(parts, [*(room.routes() if room else ()), *foreign])
         lookup.connect(connector.shelf.get)
         await connector.start()
         stack.push_async_callback(connector.close)
         if parts.reactions is not reactions:
             stack.push_async_callback(parts.reactions.bridges.close)  # type: ignore[attr-defined]
             await parts.reactions.start(connector)  # type: ignore[attr-defined]
-        follow = _releases(settings, connector, clock)
+        follow = _releases(settings, connector, clock, room)
         orders = Orders(
-            connector, Peers(client, identity), reactions, follow, _judge(connector, desk)
+            connector,
+            Peers(client, identity),
+            reactions,
+            follow,
+            _judge(connector, desk),
+            room.service.take_back if room else None,
         )
         if follow is not None:
             stack.push_async_callback(_stop, asyncio.create_task(_keep_looking(follow)))
@@ -156,14 +164,12 @@ async def _identity(
     return identity
 
 
-def _key_access(settings: ExchangeSettings, clock: Clock) -> list[BaseRoute]:
+def _key_room(settings: ExchangeSettings, clock: Clock) -> Any:
     """The key access of sealed releases; loaded only where it is wanted."""
     if not settings.key_access:
-        return []
-    keys = importlib.import_module("delian.nodes.exchange_keys")
-    server = importlib.import_module("delian.adapters.key_access_server")
-    service = keys.open_service(settings.home / "key-access", settings.address, clock)
-    return list(server.key_access_routes(service))
+        return None
+    sealing = importlib.import_module("delian.nodes.exchange_sealing")
+    return sealing.open_key_room(settings.home, settings.address, clock)
 
 
 def _bridged(
@@ -194,13 +200,20 @@ def _judge(connector: Connector, desk: PolicyDesk) -> Any:
     return judge
 
 
-def _releases(settings: ExchangeSettings, connector: Connector, clock: Clock) -> Any:
-    """Follows a folder of releases; what reads releases is loaded only where there is one."""
+def _releases(
+    settings: ExchangeSettings, connector: Connector, clock: Clock, room: Any = None
+) -> Any:
+    """Follows a folder of releases; what reads releases is loaded only where there is one.
+
+    Where the node has key access, they are sealed, and withdrawn there, too.
+    """
     if not settings.releases:
         return None
     publishing = importlib.import_module("delian.nodes.exchange_publish")
     place = publishing.Place(settings.home, f"{connector.address}/catalog:service")
     shelf = publishing.Shelf(place, settings.path(settings.releases), settings.path(settings.root))
+    if room is not None:
+        shelf.sealing = room.sealing
     turn = asyncio.Lock()
 
     async def look() -> dict[str, Any]:
@@ -209,9 +222,13 @@ def _releases(settings: ExchangeSettings, connector: Connector, clock: Clock) ->
             known = [name for name in connector.shelf.ids() if name.startswith(prefix)]
             ready, gone = await asyncio.to_thread(shelf.look, clock.now_utc(), known)
             for item in ready:
+                if item.policy_id:
+                    room.service.note_sealed(item.dataset.id, item.policy_id)
                 asset = Asset(item.path, item.media_type, item.sha256, item.byte_size)
                 await connector.publish(item.dataset, asset)
             for item in gone:
+                if room is not None:
+                    room.service.take_back(item.dataset_id, item.reason)
                 await connector.withdraw(item.dataset_id, item.reason)
             return {
                 "published": [item.dataset.id for item in ready],

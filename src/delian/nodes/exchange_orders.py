@@ -37,6 +37,7 @@ class Orders:
         reactions: Makes agreements after a person has decided.
         look: Looks for new and withdrawn releases; None where no folder is followed.
         judge: The full reasons of a decision, for the operator alone.
+        revoke: Ends the keys of a dataset's sealed files; None without key access.
     """
 
     connector: Connector
@@ -44,6 +45,7 @@ class Orders:
     reactions: CatalogueReactions
     look: Callable[[], Awaitable[dict[str, Any]]] | None
     judge: Callable[[Negotiation], Awaitable[list[str]]] | None
+    revoke: Callable[[str, str], None] | None = None
 
     async def handle(self, order: dict[str, Any]) -> Any:
         """The answer to one order.
@@ -116,8 +118,10 @@ class Orders:
         return {"dataset": dataset.id, "digest": None if asset is None else asset.digest}
 
     async def _withdraw(self, order: dict[str, Any]) -> dict[str, Any]:
-        name = _text(order, "dataset")
-        ended = await self.connector.withdraw(name, _text(order, "reason"))
+        name, reason = _text(order, "dataset"), _text(order, "reason")
+        if self.revoke is not None:
+            self.revoke(name, reason)
+        ended = await self.connector.withdraw(name, reason)
         return {"dataset": name, "ended": ended}
 
     async def _look(self, _order: dict[str, Any]) -> dict[str, Any]:
