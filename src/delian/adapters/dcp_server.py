@@ -7,6 +7,7 @@ for any party.
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -89,28 +90,33 @@ def status_of(error: DelianError) -> int:
     return 503 if isinstance(error, UnavailableError) else 403
 
 
-def identity_routes(desk: IdentityDesk, document_path: str, *, issues: bool) -> list[Route]:
+def identity_routes(
+    desk: IdentityDesk, document_path: str, address: str, *, issues: bool
+) -> list[Route]:
     """The routes of one identity.
 
     Args:
         desk: The node.
-        document_path: Where our DID document must lie.
+        document_path: Where our DID document must lie, on the host that the DID names.
+        address: The node's address; its path stands before every other route.
         issues: Whether this node issues credentials.
     """
     doors = _Doors(desk)
+    before = urlsplit(address).path.rstrip("/")
+    holder, issuer = before + HOLDER, before + ISSUER
     routes = [
         Route(document_path, _guarded(doors.document), methods=["GET"]),
-        Route(f"{HOLDER}/presentations/query", _guarded(doors.query), methods=["POST"]),
-        Route(f"{HOLDER}/credentials", _guarded(doors.deliver), methods=["POST"]),
-        Route(f"{HOLDER}/offers", _guarded(doors.offer), methods=["POST"]),
-        Route(f"{STS}/token", _guarded(doors.grant), methods=["POST"]),
+        Route(f"{holder}/presentations/query", _guarded(doors.query), methods=["POST"]),
+        Route(f"{holder}/credentials", _guarded(doors.deliver), methods=["POST"]),
+        Route(f"{holder}/offers", _guarded(doors.offer), methods=["POST"]),
+        Route(f"{before}{STS}/token", _guarded(doors.grant), methods=["POST"]),
     ]
     if issues:
         routes += [
-            Route(f"{ISSUER}/metadata", _guarded(doors.metadata), methods=["GET"]),
-            Route(f"{ISSUER}/credentials", _guarded(doors.request), methods=["POST"]),
-            Route(f"{ISSUER}/requests/{{name}}", _guarded(doors.request_status), methods=["GET"]),
-            Route(f"{STATUS}/{{kind}}/{{number:int}}", _guarded(doors.status_list)),
+            Route(f"{issuer}/metadata", _guarded(doors.metadata), methods=["GET"]),
+            Route(f"{issuer}/credentials", _guarded(doors.request), methods=["POST"]),
+            Route(f"{issuer}/requests/{{name}}", _guarded(doors.request_status), methods=["GET"]),
+            Route(f"{before}{STATUS}/{{kind}}/{{number:int}}", _guarded(doors.status_list)),
         ]
     return routes
 

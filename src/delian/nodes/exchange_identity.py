@@ -141,9 +141,10 @@ class DcpIdentity:
         return Participant(speaker.did, claims)
 
     def routes(self) -> list[Route]:
-        """The doors of this identity, to be mounted at the root of the server."""
+        """The doors of this identity, with their whole paths."""
         issues = bool(self._settings.entitlements.holders)
-        return identity_routes(self, parse_did(self.did).document_path(), issues=issues)
+        document = parse_did(self.did).document_path()
+        return identity_routes(self, document, self._settings.address, issues=issues)
 
     async def start(self) -> None:
         """Deliver what the issuer still owes, from now on."""

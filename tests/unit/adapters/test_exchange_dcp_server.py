@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.applications import Starlette
 
 from delian.adapters.dcp_server import MAX_BODY_BYTES, read_form
 from delian.exchange.issuance import Entitlements
 from delian.exchange.self_issued import mint
+from delian.nodes.exchange_identity import DcpIdentity
+from delian.nodes.exchange_identity_settings import IdentitySettings
 from delian.terms.errors import InputError
 from tests.identity_world import Town, call, did_of
 
@@ -204,3 +207,16 @@ def test_a_node_that_issues_nothing_has_no_such_doors(tmp_path: Path) -> None:
     town.node("office")
     assert ask(town, "GET", "/dcp/issuer/metadata")[0] == 404
     assert ask(town, "GET", "/dcp/status/bitstring/0")[0] == 404
+
+
+def test_a_node_below_a_path_has_all_its_doors_there(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    given_ = {"did": "did:web:office.example:below", "address": "https://office.example/below"}
+    made = DcpIdentity.open(tmp_path, IdentitySettings(**given_), town, town.now)
+    town.apps["office.example"] = Starlette(routes=made.routes())
+    status, plain = ask(town, "GET", "/below/did.json")
+    assert status == 200
+    (service,) = plain["service"]
+    path = service["serviceEndpoint"].removeprefix("https://office.example")
+    assert ask(town, "POST", f"{path}/presentations/query", b"{}")[0] == 401
+    asyncio.run(made.close())
