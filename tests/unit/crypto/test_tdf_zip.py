@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from delian.crypto.tdf_errors import TdfFormError, TdfTamperedError
-from delian.crypto.tdf_zip import MemoryAccess, exactly, read_directory, read_entry
+from delian.crypto.tdf_zip import MemoryAccess, exactly, fill_exactly, read_directory, read_entry
 
 FULL, FULL16 = 0xFFFFFFFF, 0xFFFF
 CONTENTS = {"0.payload": b"sealed pieces", "0.manifest.json": b"{}"}
@@ -46,6 +46,8 @@ class Archive:
     locator: dict[str, int] = field(default_factory=dict)
     before_directory: bytes = b""
     in_directory: bytes = b""
+    after_directory: bytes = b""
+    after_record: bytes = b""
 
     def __post_init__(self) -> None:
         self.entries = [Entry(name.encode(), data) for name, data in CONTENTS.items()]
@@ -63,7 +65,7 @@ class Archive:
         made += self.before_directory
         start = len(made)
         directory += self.in_directory
-        return made + directory + self._ends(start, len(directory))
+        return made + directory + self.after_directory + self._ends(start, len(directory))
 
     def _entry(self, entry: Entry) -> bytes:
         size, crc = len(entry.data), zlib.crc32(entry.data)
@@ -128,9 +130,14 @@ class Archive:
         g |= {"here": count, "count": count, "size": size, "start": start, **self.end64}
         head = (g["mark"], g["length"], 45, 45, g["disk"], g["first"])
         record = struct.pack("<4sQ2H2I4Q", *head, g["here"], g["count"], g["size"], g["start"])
-        h: dict[str, Any] = {"mark": b"PK\6\7", "disk": 0, "at": start + size, "disks": 1}
+        at = start + size + len(self.after_directory)
+        h: dict[str, Any] = {"mark": b"PK\6\7", "disk": 0, "at": at, "disks": 1}
         h |= self.locator
-        return record + struct.pack("<4sIQI", h["mark"], h["disk"], h["at"], h["disks"])
+        return (
+            record
+            + self.after_record
+            + struct.pack("<4sIQI", h["mark"], h["disk"], h["at"], h["disks"])
+        )
 
 
 def contents(data: bytes) -> dict[str, bytes]:
@@ -205,6 +212,14 @@ def _tail(archive: Archive) -> None:
     archive.in_directory = b"hidden"
 
 
+def _after(archive: Archive) -> None:
+    archive.after_directory = b"hidden"
+
+
+def _after_record(archive: Archive) -> None:
+    archive.after_record = b"hidden"
+
+
 def _names(name: bytes) -> Callable[[Archive], None]:
     def damage(archive: Archive) -> None:
         archive.entries[0].name = name
@@ -223,6 +238,7 @@ COMMON: dict[str, tuple[Callable[[Archive], None], type[Exception]]] = {
     "one entry inside another": (_inside, TdfTamperedError),
     "bytes before the directory": (_gap, TdfTamperedError),
     "bytes in the directory": (_tail, TdfTamperedError),
+    "bytes after the directory": (_after, TdfTamperedError),
     "header of another kind": (_local(mark=b"PK\3\5"), TdfTamperedError),
     "header names another": (_local(name=b"1.payload"), TdfTamperedError),
     "header compressed": (_local(method=8), TdfTamperedError),
@@ -271,6 +287,7 @@ LONG: dict[str, tuple[Callable[[Archive], None], type[Exception]]] = {
     ),
     "long end of a larger directory": (lambda a: a.end64.update(size=2**50), TdfFormError),
     "long end starts elsewhere": (lambda a: a.end64.update(start=3), TdfTamperedError),
+    "bytes after the long end": (_after_record, TdfTamperedError),
     "locator of another kind": (lambda a: a.locator.update(mark=b"PK\6\1"), TdfTamperedError),
     "locator on another disk": (lambda a: a.locator.update(disk=1), TdfTamperedError),
     "locator of several disks": (lambda a: a.locator.update(disks=2), TdfTamperedError),
@@ -334,6 +351,19 @@ def test_a_range_beyond_the_source_is_refused() -> None:
     for start, count in ((1, 3), (-1, 2), (2, -1), (4, 0)):
         with pytest.raises(TdfTamperedError):
             exactly(source, start, count)
+
+
+def test_a_source_that_gives_less_than_it_says_is_refused() -> None:
+    class Short:
+        size = 100
+
+        def read_at(self, start: int, count: int) -> bytes:
+            return bytes(count - 1)
+
+    with pytest.raises(TdfTamperedError, match="ends before"):
+        exactly(Short(), 0, 10)
+    with pytest.raises(TdfTamperedError, match="ends before"):
+        fill_exactly(Short(), 0, memoryview(bytearray(10)))
 
 
 def test_an_entry_beyond_its_limit_is_refused() -> None:
