@@ -62,16 +62,14 @@ class StandIn:
             "events": ["transfer.process", "contract.negotiation"],
         }
 
-    def event(self, kind: str, its: str, limit: float = 30) -> Plain:
-        """The payload of an event about one process, once it has come."""
+    def event(self, kind: str, its: str, limit: float = 30, which: int = 0) -> Plain:
+        """The payload of the n-th event of a kind about one process, once it has come."""
 
         def found() -> Plain | None:
             about = ("transferProcessId", "contractNegotiationId")
-            for one in self.events:
-                payload = one["payload"]
-                if one["type"] == kind and its in [payload.get(name) for name in about]:
-                    return dict(payload)
-            return None
+            payloads = [one["payload"] for one in self.events if one["type"] == kind]
+            mine = [p for p in payloads if its in [p.get(name) for name in about]]
+            return dict(mine[which]) if len(mine) > which else None
 
         with self.told:
             if not self.told.wait_for(lambda: found() is not None, limit):

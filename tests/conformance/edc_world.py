@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute
 from delian.adapters.dsp_listener import Listen, bound_socket, serving
 from delian.adapters.exchange_store import ExchangeStore
 from delian.adapters.json_ld import is_plain, normalise
-from delian.adapters.peer_client import PeerClient
+from delian.adapters.peer_client import MAX_ANSWER_BYTES, Answer, PeerClient
 from delian.adapters.peer_guard import Guard
 from delian.exchange.catalogue import Dataset, Distribution, matches, read_catalog
 from delian.exchange.catalogue_filter import read_filter
@@ -38,6 +38,7 @@ from delian.exchange.reactions import (
     Finalize,
     Participant,
     Start,
+    Suspend,
     Terminate,
     Verify,
 )
@@ -78,6 +79,25 @@ class MockIdentity:
         return ()
 
 
+class Recording(PeerClient):
+    """The client of the product, which also keeps what was said and how it was answered."""
+
+    said: list[tuple[str, bytes, int]]
+
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        *,
+        max_bytes: int = MAX_ANSWER_BYTES,
+    ) -> Answer:
+        answer = await super().ask(method, url, headers, body, max_bytes=max_bytes)
+        self.said.append((url, body or b"", answer.status))
+        return answer
+
+
 class Honest:
     """We agree to what we offer and to nothing else; a check may hold us in one state."""
 
@@ -114,7 +134,14 @@ class Honest:
 class Ours:
     """Our connector as the checks use it."""
 
-    def __init__(self, connector: Connector, reactions: Honest, folder: Path) -> None:
+    def __init__(
+        self,
+        connector: Connector,
+        reactions: Honest,
+        folder: Path,
+        said: list[tuple[str, bytes, int]],
+    ) -> None:
+        self.said = said
         self.connector = connector
         self.address = connector.address
         self.reactions = reactions
@@ -193,6 +220,12 @@ class Ours:
     async def end_transfer(self, pid: str, reason: str) -> None:
         await self.connector.act(pid, Terminate("ended", (reason,)))
 
+    async def suspend(self, pid: str, reason: str) -> None:
+        await self.connector.act(pid, Suspend(reason))
+
+    async def resume(self, pid: str) -> None:
+        await self.connector.act(pid, Start())
+
     async def transfer(self, negotiation_pid: str) -> str:
         n = await self.negotiation(negotiation_pid)
         return await self.connector.request_transfer(
@@ -217,6 +250,13 @@ class Ours:
         header = await self.connector.parts.identity.header_for(url)
         terms = Terms(datetime.now(UTC), header, is_development=True)
         return await diagnose(url, self.connector.parts.client, terms)
+
+    def was_told(self, peer_pid: str, text: str) -> bool:
+        """Whether the peer took a message about its process that holds this text."""
+        return any(
+            peer_pid in url and text.encode() in body and 200 <= status < 300
+            for url, body, status in self.said
+        )
 
     @staticmethod
     def offer_id(dataset: str) -> str:
@@ -260,7 +300,7 @@ async def world() -> AsyncIterator[World]:
     with contextlib.ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edc-")))
         plane = stack.enter_context(stand_in(CONTENT))
-        peer = await asyncio.to_thread(stack.enter_context, edc("edc", TUNED))
+        peer = await asyncio.to_thread(stack.enter_context, edc("stranger", TUNED))
         await asyncio.to_thread(prepare, peer, plane)
         async with our_connector(place) as ours:
             yield World(peer, plane, ours)
@@ -283,7 +323,8 @@ async def our_connector(place: Path) -> AsyncIterator[Ours]:
     bound = bound_socket(listen)
     root = f"http://127.0.0.1:{bound.getsockname()[1]}"
     reactions = Honest()
-    client = PeerClient(Guard(is_development=True))
+    client = Recording(Guard(is_development=True))
+    client.said = []
     store = ExchangeStore(place / "exchange.db")
     patience = Patience(unknown_seconds=3, deadline_seconds=60)
     parts = Parts(OURS, root, store, MockIdentity(), reactions, client, patience=patience)
@@ -297,7 +338,7 @@ async def our_connector(place: Path) -> AsyncIterator[Ours]:
         await connector.publish(Dataset(name, (offer,), (way,), (("title", name),)), asset)
     try:
         async with serving(connector.app, listen, bound):
-            yield Ours(connector, reactions, place)
+            yield Ours(connector, reactions, place, client.said)
     finally:
         await connector.close()
         await client.close()
