@@ -23,6 +23,7 @@ from delian.exchange.plain import read_object
 from delian.terms.errors import DelianError, InputError, UnavailableError
 
 MAX_ENTRIES = 1000
+MAX_AT_ONCE = 64
 MAX_LIST_BYTES = 4 * 1024 * 1024
 MAX_SCHEMA_BYTES = 64 * 1024
 DOCUMENT_SECONDS = 300
@@ -88,6 +89,8 @@ class Cached(Generic[T]):
             return kept[0]
         asked = self._asked.get(name)
         if asked is None:
+            if len(self._asked) >= MAX_AT_ONCE:
+                raise DidAwayError("too many documents are being fetched", hint="try again")
             asked = asyncio.ensure_future(self._ask(name))
             self._asked[name] = asked
             asked.add_done_callback(lambda done: self._done(name, done))

@@ -4,6 +4,7 @@
 :mod:`delian.nodes.exchange_wallet` (our credentials) and :mod:`delian.nodes.exchange_issuer`.
 """
 
+import asyncio
 import hmac
 import secrets
 from collections import OrderedDict
@@ -87,6 +88,7 @@ class DcpIdentity:
             WebEvidence(web, self._now),
             settings.strict,
         )
+        self._asking: dict[str, asyncio.Lock] = {}
         self._believed: OrderedDict[str, _Believed] = OrderedDict()
         self._read_tokens: OrderedDict[str, tuple[str, int]] = OrderedDict()
         self._jti = secrets.token_urlsafe(12)
@@ -183,9 +185,22 @@ class DcpIdentity:
         )
 
     async def _claims(self, speaker: Speaker, now: int) -> tuple[Claim, ...]:
+        """What is known of *speaker*; requests that come meanwhile wait for the one question."""
         kept = self._believed.get(speaker.did)
         if kept is not None and now < kept.until:
             return kept.claims
+        lock = self._asking.setdefault(speaker.did, asyncio.Lock())
+        try:
+            async with lock:
+                kept = self._believed.get(speaker.did)
+                if kept is None or now >= kept.until:
+                    kept = await self._ask_for_claims(speaker, now)
+        finally:
+            if not lock.locked():
+                self._asking.pop(speaker.did, None)
+        return kept.claims
+
+    async def _ask_for_claims(self, speaker: Speaker, now: int) -> _Believed:
         if speaker.access_token is None:
             raise TokenError(
                 "the token opens no credentials",
@@ -207,7 +222,7 @@ class DcpIdentity:
         self._believed[speaker.did] = _Believed(claims, until)
         if len(self._believed) > MAX_PEERS:
             self._believed.popitem(last=False)
-        return claims
+        return self._believed[speaker.did]
 
     async def _call(
         self, audience: str, url: str, message: Mapping[str, Any], access_token: str | None

@@ -234,6 +234,18 @@ def test_many_askers_share_one_fetch_and_a_failure_is_not_kept() -> None:
     asyncio.run(story())
 
 
+def test_strangers_cannot_make_us_fetch_without_bound() -> None:
+    async def story() -> int:
+        one = Counter()
+        cached = Cached(one.fetch, 60, lambda: 0)
+        names = (f"n{number}" for number in range(500))
+        found = await asyncio.gather(*map(cached.get, names), return_exceptions=True)
+        assert sum(isinstance(f, DidAwayError) for f in found) == 500 - one.asked
+        return one.asked
+
+    assert asyncio.run(story()) <= 64
+
+
 def test_what_is_kept_is_bounded() -> None:
     async def story() -> None:
         one = Counter()

@@ -106,6 +106,16 @@ async def test_claims_are_fetched_once_and_not_past_their_time(town: Town) -> No
 
 
 @in_town
+async def test_requests_at_once_make_one_question(town: Town) -> None:
+    office, alpha, beta = await three(town)
+    headers = [await alpha.header_for(did_of("beta")) for _ in range(16)]
+    found = await asyncio.gather(*(beta.identify(header) for header in headers))
+    assert {who.claims[0].kind for who in found} == {KIND}
+    assert town.asked.count("https://alpha.example/dcp/holder/presentations/query") == 1
+    await close(office, alpha, beta)
+
+
+@in_town
 async def test_a_revoked_credential_opens_nothing_once_the_list_is_read_again(town: Town) -> None:
     office, alpha, beta = await three(town)
     await beta.identify(await alpha.header_for(did_of("beta")))
