@@ -69,13 +69,13 @@ class Node:
 
 @contextlib.asynccontextmanager
 async def node(
-    home: Path, did: str, bridge: str = "", *, is_development: bool = True
+    home: Path, did: str, bridge: str = "", *, is_development: bool = True, port: int = 0
 ) -> AsyncIterator[Node]:
-    """A node in *home*; *bridge* is the text of its bridge.toml."""
+    """A node in *home*; *bridge* is the text of its bridge.toml; *port* to come back to one."""
     home.mkdir(exist_ok=True)
     if bridge:
         (home / "bridge.toml").write_text(bridge, "utf-8")
-    listen = Listen("127.0.0.1", 0)
+    listen = Listen("127.0.0.1", port)
     bound = bound_socket(listen)
     bound.listen(64)
     root = f"http://127.0.0.1:{bound.getsockname()[1]}"
@@ -107,6 +107,7 @@ async def node(
         async with listening(connector.app, listen, bound):
             if isinstance(reactions, BridgeReactions):
                 await reactions.start(connector)
+                await reactions.ready.wait()
             try:
                 yield Node(did, root, connector, bridges, reactions, store, client)
             finally:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from delian.exchange.actions import Complete
 from delian.exchange.catalogue import Dataset, Distribution
 from delian.exchange.foreign_name import Scheme
 from delian.exchange.negotiation import Negotiation
@@ -134,6 +135,7 @@ async def fetch(consumer: Node, provider: Node, n: Negotiation, to: Path) -> byt
     assert isinstance(started, Transfer) and started.state == "STARTED", started.reasons
     fetched = await consumer.connector.data.fetch(started, to)
     assert fetched.was_announced
+    await consumer.connector.act(pid, Complete())
     return to.read_bytes()
 
 
@@ -175,6 +177,9 @@ def test_a_delian_node_negotiates_and_fetches_a_cadde_providers_file(tmp_path: P
                 told = "\n".join(await bridge.story(transfers[0].pid))
                 assert "x-cadde-contract-id=contract-42" in told
                 assert "x-cadde-provenance=event-78" in told
+                await bridge.connector.wait(transfers[0].pid, ("COMPLETED",), 15)
+                while list((tmp_path / "jp" / "bridge").iterdir()):
+                    await asyncio.sleep(0)
                 other = replace(offer, permissions=(*offer.permissions, Rule("distribute")))
                 ended = await negotiate(planner, bridge, other)
                 assert ended.state == "TERMINATED" and ended.code == "counter-offer"
@@ -280,6 +285,30 @@ def test_an_ouranos_trade_decides_the_negotiation(tmp_path: Path) -> None:
                 await bridge.reactions.settle_all()
                 ended = await planner.connector.wait(second.pid, ("FINALIZED",), 15)
                 assert ended.state == "TERMINATED" and ended.reasons == ("部品が違います。",)
+
+    run(story)
+
+
+def test_a_trade_that_was_asked_for_survives_a_restart(tmp_path: Path) -> None:
+    async def story() -> None:
+        stand_in = OuranosPlatform()
+        async with serving(stand_in.app()) as address:
+            home = tmp_path / "jp"
+            settings = ouranos_settings(home, address)
+            async with node(home, "did:web:bridge.example", settings) as bridge:
+                port = int(bridge.root.rpartition(":")[2])
+                async with node(tmp_path / "eu", EU_DID) as planner:
+                    offer = offer_of(bridge, f"urn:ouranos:{UP}:{DOWN_TRACE}")
+                    n = await asked(bridge, planner, offer)
+                    back = int(planner.root.rpartition(":")[2])
+            stand_in.answer(await only_trade(stand_in, 1))
+            async with (
+                node(tmp_path / "eu", EU_DID, port=back) as planner,
+                node(home, "did:web:bridge.example", settings, port=port),
+            ):
+                done = await planner.connector.wait(n.pid, ("FINALIZED",), 15)
+                assert done.state == "FINALIZED"
+                assert len(stand_in.trades) == 1
 
     run(story)
 

@@ -6,14 +6,14 @@ transfer starts before its bytes are here.
 """
 
 import asyncio
-import hashlib
+import functools
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 from delian.adapters.exchange_store import ExchangeStore
+from delian.adapters.exchange_transaction import Transaction
 from delian.exchange.actions import Action, Agree, MakeOffer, Start, Terminate
 from delian.exchange.bridge_errors import ForeignAwayError
 from delian.exchange.cadde import refuse_counter_offer
@@ -25,11 +25,11 @@ from delian.exchange.reactions import Participant, Reactions
 from delian.exchange.transfer import Transfer
 from delian.exchange.words import NegotiationState, Role, TransferState
 from delian.nodes.exchange_bridge import Bridges, is_foreign
+from delian.nodes.exchange_bridge_files import keep, remove_unused
 from delian.nodes.exchange_data import Asset
 from delian.terms.errors import DelianError
 
 LOG = logging.getLogger("delian.exchange.bridge")
-MAX_FETCH_BYTES = 1024**3
 
 
 class Connector(Protocol):
@@ -65,10 +65,12 @@ class BridgeReactions:
     Args:
         inner: The node's own.
         bridges: What is foreign.
+        ready: Set once the foreign systems were read for the first time.
     """
 
     inner: Reactions
     bridges: Bridges
+    ready: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     _connector: Connector | None = None
     _loop: asyncio.AbstractEventLoop | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
@@ -81,9 +83,11 @@ class BridgeReactions:
             return actions
         if any(isinstance(action, Terminate) for action in actions):
             return actions
+        if not self.ready.is_set():
+            return ()
         foreign = self.bridges.reading.datasets.get(n.dataset)
         if foreign is None:
-            return (Terminate("unknown", ("the foreign data space was not read yet",)),)
+            return (Terminate("unknown", ("the foreign catalogue does not list it now",)),)
         offers = Dataset.from_plain(foreign.dataset, "dataset").offers
         is_ours = any(isinstance(action, MakeOffer) for action in actions)
         if is_ours or n.offer.terms_digest not in {offer.terms_digest for offer in offers}:
@@ -102,6 +106,8 @@ class BridgeReactions:
         if t.state is TransferState.REQUESTED and any(isinstance(a, Start) for a in actions):
             self._later(lambda: self.fetch(t.pid))
             return ()
+        if t.state.is_final:
+            self._later(self.tidy)
         return actions
 
     def _later(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -110,13 +116,38 @@ class BridgeReactions:
             self._loop.call_soon_threadsafe(lambda: self.bridges.spawn(work()))
 
     async def start(self, connector: Connector) -> None:
-        """Offer what can be read, and take up what the last run left."""
+        """Begin to read the foreign systems; what waits for that goes on once it is done."""
         self._connector = connector
         self._loop = asyncio.get_running_loop()
-        await self.refresh()
-        for pid in await self._left(connector):
-            self._later(lambda pid=pid: self.fetch(pid))  # type: ignore[misc]
-        await self.settle_all()
+        self.bridges.spawn(self._keep_reading())
+
+    async def _keep_reading(self) -> None:
+        """Read, take up what waits; and again from time to time, as nobody there calls us."""
+        while True:
+            try:
+                await self.refresh()
+                self.ready.set()
+                await self._resume()
+                await self.settle_all()
+                await self.tidy()
+            except DelianError as error:
+                LOG.warning("the foreign data spaces cannot be read: %s", error.code)
+            await asyncio.sleep(self.bridges.settings.every_minutes * 60)
+
+    async def _resume(self) -> None:
+        """Take up what the last run, or the time before the first reading, left waiting."""
+        connector = self._need()
+        found = await connector.store.step(lambda t: [*t.processes("n"), *t.processes("t")])
+        for process in found:
+            if process.role is not Role.PROVIDER or not is_foreign(process.dataset):
+                continue
+            if isinstance(process, Transfer):
+                if process.state is TransferState.REQUESTED:
+                    self._later(functools.partial(self.fetch, process.pid))
+            elif process.state is NegotiationState.REQUESTED:
+                who = await connector.store.step(functools.partial(_who, process.peer))
+                for action in self.on_negotiation(process, who):
+                    await connector.act(process.pid, action)
 
     async def refresh(self) -> dict[str, Any]:
         """Read every foreign system anew; publish what is new, withdraw what has gone."""
@@ -149,7 +180,7 @@ class BridgeReactions:
             async with foreign.open(place, pid) as stream:
                 kind = stream.headers.get("content-type", "application/octet-stream")
                 said = {k: v for k, v in stream.headers.items() if k.startswith("x-cadde-") and v}
-                asset = await _keep(self.bridges.folder, stream.chunks, kind)
+                asset = await keep(self.bridges.folder, stream.chunks, kind)
             await self._tell(pid, "fetched", "; ".join(f"{k}={v}" for k, v in said.items()))
             await connector.publish(Dataset.from_plain(foreign.dataset, "foreign dataset"), asset)
             await connector.act(pid, Start())
@@ -158,15 +189,19 @@ class BridgeReactions:
             reasons = (error.message, error.hint) if error.hint else (error.message,)
             await connector.act(pid, Terminate("foreign", reasons))
 
+    async def tidy(self) -> None:
+        """Remove fetched bytes that no open transfer needs any more."""
+        await remove_unused(self.bridges.folder, self._need().store)
+
     async def settle_all(self) -> None:
         """Ask every platform how the trades stand that we wait for."""
         connector = self._need()
         for name, foreign in self.bridges.reading.datasets.items():
-            if foreign.trade is not None:
-                open_ones = await connector.store.step(lambda t, name=name: t.open_of(name))  # type: ignore[misc]
-                for process in open_ones:
-                    if isinstance(process, Negotiation):
-                        await self.settle(process.pid)
+            if foreign.trade is None:
+                continue
+            for process in await connector.store.step(functools.partial(_open_of, name)):
+                if isinstance(process, Negotiation):
+                    await self.settle(process.pid)
 
     async def settle(self, pid: str) -> None:
         """Ask for the trade of the negotiation *pid*, or do what its answer says."""
@@ -213,20 +248,18 @@ class BridgeReactions:
         now_ms = int(self.bridges.now().timestamp() * 1000)
         await self._need().store.step(lambda t: t.tell(now_ms, pid, event, detail))
 
-    async def _left(self, connector: Connector) -> list[str]:
-        found = await connector.store.step(lambda t: t.processes("t"))
-        return [
-            p.pid
-            for p in found
-            if p.state is TransferState.REQUESTED
-            and p.role is Role.PROVIDER
-            and is_foreign(p.dataset)
-        ]
-
     def _need(self) -> Connector:
         if self._connector is None:
             raise ForeignAwayError("the bridges have not started")
         return self._connector
+
+
+def _who(peer: str, t: Transaction) -> Participant:
+    return t.who(peer)
+
+
+def _open_of(dataset: str, t: Transaction) -> list[Negotiation | Transfer]:
+    return t.open_of(dataset)
 
 
 def _same(body: bytes, dataset: Dataset) -> bool:
@@ -236,23 +269,3 @@ def _same(body: bytes, dataset: Dataset) -> bool:
 def _place(dataset: dict[str, Any], way: str) -> int:
     formats = [item["format"] for item in dataset["distribution"]]
     return formats.index(way) if way in formats else 0
-
-
-async def _keep(folder: Path, chunks: Any, media_type: str) -> Asset:
-    """The bytes as a file named by their digest."""
-    await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
-    beside = folder / f".{hashlib.sha256(str(id(chunks)).encode()).hexdigest()}.part"
-    seen, size = hashlib.sha256(), 0
-    try:
-        with beside.open("wb") as out:
-            async for piece in chunks:
-                size += len(piece)
-                if size > MAX_FETCH_BYTES:
-                    raise ForeignAwayError("the foreign data are larger than allowed")
-                seen.update(piece)
-                await asyncio.to_thread(out.write, piece)
-        target = folder / seen.hexdigest()
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
-    return Asset(target.resolve(), media_type, f"sha256:{seen.hexdigest()}", size)

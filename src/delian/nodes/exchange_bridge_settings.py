@@ -72,6 +72,7 @@ class BridgeSettings:
     peers: tuple[PeerSettings, ...] = ()
     identities: IdentityMap = field(default_factory=lambda: IdentityMap(()), repr=False)
     least: Assurance = Assurance.SUBSTANTIAL
+    every_minutes: int = 15
 
     def secret(self, name: str) -> str:
         """The one line of the secret file *name*, read anew so that it can be renewed outside.
@@ -123,7 +124,12 @@ def load(home: Path) -> BridgeSettings | None:
         plain = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{FILE} is not TOML: {error}", where=str(path)) from error
-    _known(plain, "the file", frozenset(), frozenset({"identity", "door", *_PEER_KEYS}))
+    _known(
+        plain,
+        "the file",
+        frozenset(),
+        frozenset({"identity", "door", "every_minutes", *_PEER_KEYS}),
+    )
     identity = _table(plain.get("identity", {}), "identity")
     _known(identity, "identity", frozenset(), frozenset({"vouchers", "least"}))
     doors = _table(plain.get("door", {}), "door")
@@ -138,6 +144,7 @@ def load(home: Path) -> BridgeSettings | None:
         ),
         _identities(home, _table(identity.get("vouchers", {}), "vouchers")),
         _least(identity.get("least", Assurance.SUBSTANTIAL.value)),
+        _minutes(plain.get("every_minutes", 15)),
     )
 
 
@@ -196,6 +203,12 @@ def _least(value: object) -> Assurance:
     if value not in {level.value for level in Assurance}:
         raise SettingsError("'least' is low, substantial or high")
     return Assurance(value)
+
+
+def _minutes(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1440:
+        raise SettingsError(f"'every_minutes' in {FILE} is a number from 1 to 1440")
+    return value
 
 
 def _known(
