@@ -40,23 +40,27 @@ class Guard:
         Raises:
             AddressRefusedError: it does not.
         """
-        return _checked(self, url)
+        if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or " " in url:
+            raise _refused("the address is too long or holds odd characters")
+        if "\\" in url:
+            raise _refused("the address carries a backslash")
+        end = url.find("/", 8)
+        _checked(self, url if end < 0 else url[:end])
+        return url
 
-    def examine(self, url: str) -> str:
-        """What :meth:`check_url` does, without its memory.
+    def examine(self, url: str) -> None:
+        """What :meth:`check_url` does with the part that names the host.
 
         Raises:
             AddressRefusedError: the form does not pass.
         """
-        if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or " " in url:
-            raise _refused("the address is too long or holds odd characters")
         try:
             parts = urlsplit(url)
             host, port = parts.hostname or "", parts.port
         except ValueError as error:
             raise _refused("the address is malformed") from error
-        if parts.username is not None or parts.password is not None or "\\" in url:
-            raise _refused("the address carries a user name or a backslash")
+        if parts.username is not None or parts.password is not None:
+            raise _refused("the address carries a user name")
         if parts.scheme not in ("https", "http") or port == 0:
             raise _refused("the address is not https")
         literal = _literal(host)
@@ -66,7 +70,6 @@ class Guard:
             self.check_ip(str(literal))
         if parts.scheme == "http" and not self._may_be_plain(host, literal is not None):
             raise _refused("the address is not https")
-        return url
 
     def _may_be_plain(self, host: str, is_literal: bool) -> bool:
         if not self.is_development:
@@ -99,9 +102,9 @@ class Guard:
 
 
 @lru_cache(maxsize=4096)
-def _checked(guard: Guard, url: str) -> str:
+def _checked(guard: Guard, origin: str) -> None:
     """Most messages go where the last one went."""
-    return guard.examine(url)
+    guard.examine(origin)
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")

@@ -273,5 +273,8 @@ def _operand_key(value: Operand) -> str:
     return _spell(value)
 
 
+_SPELL = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+
+
 def _spell(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=True)
+    return _SPELL(value)

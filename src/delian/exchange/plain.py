@@ -14,6 +14,8 @@ from delian.exchange.errors import MessageError
 Json: TypeAlias = "dict[str, Any] | list[Any] | str | int | float | bool | None"
 T = TypeVar("T")
 
+# Made once: ``json.dumps`` with options makes an encoder for every call.
+_COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 MAX_BYTES = 1_048_576
 MAX_DEPTH = 40
 MAX_TEXT = 4096
@@ -53,7 +55,7 @@ def read_object(
 
 def to_bytes(obj: object) -> bytes:
     """*obj* as compact JSON in UTF-8."""
-    return json.dumps(obj, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _COMPACT(obj).encode()
 
 
 def member(obj: Mapping[str, Any], name: str, where: str) -> Any:
