@@ -1,7 +1,7 @@
 """Writes a TDF file in one pass: payload first, then the manifest, then the originator's word.
 
 May touch: values; bytes come from a reader and go to a writer that the node hands in. Memory
-does not grow with the file.
+does not grow with the payload, only with the list of its pieces.
 """
 
 from collections.abc import Iterable, Mapping

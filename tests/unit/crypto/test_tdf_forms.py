@@ -8,6 +8,7 @@ import json
 import pickle
 import struct
 import threading
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -502,6 +503,28 @@ def test_secrets_hide_themselves() -> None:
     for value in (opened, DataKey(key)):
         with pytest.raises(TypeError):
             pickle.dumps(value)
+
+
+def test_memory_does_not_grow_with_the_payload() -> None:
+    piece, count = 256 * 1024, 48
+    made = plan(segment_bytes=piece, signed=True)
+    sink = io.BytesIO()
+    write_tdf((bytes(piece) for _ in range(count)), sink, made, randomness("memory"))
+    source = MemoryAccess(sink.getvalue())
+
+    class Nowhere:
+        def write(self, data: Any, /) -> None:
+            del data
+
+    tracemalloc.start()
+    write_tdf((bytes(piece) for _ in range(count)), Nowhere(), made, randomness("memory"))
+    _, written = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    total = sum(len(part) for part in open_tdf(source, services(), PINNED).stream())
+    _, read_back = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert total == piece * count
+    assert max(written, read_back) < piece * count / 2
 
 
 def test_abandoning_a_stream_leaves_no_thread() -> None:
