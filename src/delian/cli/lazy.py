@@ -11,7 +11,8 @@ class Lazy(click.Group):
     """A Click group over modules.
 
     Args:
-        modules: Name of a command to the module that holds it as ``command``.
+        modules: Name of a command to the module that holds it as ``command``, or to
+            ``module:name`` where it holds several.
     """
 
     def __init__(self, *arguments: Any, modules: Mapping[str, str], **settings: Any) -> None:
@@ -26,7 +27,8 @@ class Lazy(click.Group):
         """Load one command."""
         if cmd_name not in self._modules:
             return super().get_command(ctx, cmd_name)
-        command = importlib.import_module(self._modules[cmd_name]).command
+        module, _, name = self._modules[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), name or "command", None)
         if not isinstance(command, click.Command):
             raise TypeError(f"{self._modules[cmd_name]} has no command")
         return command
