@@ -12,7 +12,6 @@ from delian.exchange.offering import Terms
 from delian.label.label import Label
 from delian.nodes.exchange_operator import Operator
 from delian.nodes.exchange_publish import Place, Ready, ready_file, ready_release
-from delian.nodes.exchange_sealing import sealing_of
 from delian.terms.encode import parse_utc
 from delian.terms.errors import InputError
 
@@ -38,7 +37,6 @@ class PublishChoiceError(InputError):
 @click.option("--labelling-policy", type=FILE, help="Its policy; the fictitious one otherwise.")
 @click.option("--open", "is_open", is_flag=True, help="No label: open to every participant.")
 @click.option("--root", type=FILE, help="SOURCE is a release folder, verified by this pinned root.")
-@click.option("--originator", type=FILE, help="Seal the release as TDF, signed with this key file.")
 @click.option("--purpose", multiple=True, help="Only for this purpose; may be repeated.")
 @click.option("--class", "classes", multiple=True, help="Only for this class of participant.")
 @click.option("--treaty", multiple=True, help="Only under this kind of treaty.")
@@ -58,7 +56,6 @@ def publish(
     labelling_policy: Path | None,
     is_open: bool,
     root: Path | None,
-    originator: Path | None,
     purpose: tuple[str, ...],
     classes: tuple[str, ...],
     treaty: tuple[str, ...],
@@ -91,7 +88,7 @@ def publish(
             if originator is None
             else sealing_of(home, originator, policy_from(labelling_policy))
         )
-        made = ready_release(place, source, root, terms, now, sealing)
+        made = ready_release(place, source, root, terms, now)
     else:
         label = _label(label_file, labelling_policy, is_open, source)
         name = dataset_id or f"urn:file:{source.name}"
