@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from delian.adapters.identity_store import IdentityStore
 from delian.exchange.jose import SigningKey
 from delian.nodes.exchange_identity import DcpIdentity
-from delian.nodes.exchange_identity_home import FRAGMENT, KEY_FILE
+from delian.nodes.exchange_identity_home import KEY_FILE, named_key
 from delian.nodes.exchange_identity_settings import IdentitySettings
 from delian.terms.errors import UnavailableError
 
@@ -61,9 +61,7 @@ class Town:
 
     def key(self, name: str) -> SigningKey:
         """The private key of a node, for tests in which it misbehaves."""
-        return SigningKey.from_pem(
-            f"{did_of(name)}#{FRAGMENT}", (self.folder / name / KEY_FILE).read_bytes()
-        )
+        return named_key(did_of(name), (self.folder / name / KEY_FILE).read_bytes())
 
     def store(self, name: str) -> IdentityStore:
         return IdentityStore(self.folder / name / "identity.db")

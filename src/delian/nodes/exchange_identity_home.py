@@ -1,8 +1,10 @@
 """The keys of an identity in the node's home: made at the first start, readable by us alone."""
 
+import base64
+import hashlib
 import secrets
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,12 +18,13 @@ from cryptography.hazmat.primitives.serialization import (
 from delian.adapters.files import read_bytes, write_bytes
 from delian.exchange.jose import SigningKey
 from delian.exchange.read_access import SECRET_BYTES, ReadTokens
+from delian.terms.encode import canonical
 from delian.terms.errors import RefusedError
 
 KEY_FILE = "identity-key.pem"
 READ_FILE = "read-tokens.key"
 CLIENT_FILE = "sts-client"
-FRAGMENT = "key-1"
+NAME_CHARS = 16
 MAX_FILE_BYTES = 8192
 
 
@@ -72,10 +75,24 @@ def open_keys(home: Path, did: str, kind: str) -> IdentityKeys:
     if not secret.exists():
         write_bytes(secret, secrets.token_bytes(SECRET_BYTES), secret=True)
     return IdentityKeys(
-        SigningKey.from_pem(f"{did}#{FRAGMENT}", _read(pem)),
+        named_key(did, _read(pem)),
         ReadTokens(_read(secret)),
         _read(client).strip() if client.exists() else None,
     )
+
+
+def named_key(did: str, pem: bytes) -> SigningKey:
+    """The key in *pem* under a name that follows from it: another key has another name.
+
+    So a peer that holds our older document sees at once that it lacks the key.
+
+    Raises:
+        KeyFormError: no usable key.
+    """
+    key = SigningKey.from_pem(did, pem)
+    digest = hashlib.sha256(canonical(key.public_jwk())).digest()
+    name = base64.urlsafe_b64encode(digest).decode("ascii")[:NAME_CHARS]
+    return replace(key, kid=f"{did}#{name}")
 
 
 def _read(path: Path) -> bytes:
