@@ -23,6 +23,7 @@ from delian.adapters.ods_bridge import OdsDoor
 from delian.adapters.peer_client import PeerClient
 from delian.adapters.peer_guard import Guard
 from delian.exchange import cadde, ods, ouranos
+from delian.exchange.bridge_errors import ForeignAwayError
 from delian.exchange.crossing import MAX_FOREIGN_BYTES
 from delian.exchange.errors import NotFoundHereError
 from delian.nodes.exchange_bridge_desk import BridgeDesk
@@ -69,6 +70,8 @@ class PeerWeb:
         """One GET whose body is read piece by piece."""
         async with self.client.stream(url, headers) as found:
             named = {name.lower(): value for name, value in found.headers.items()}
+            if named.get("content-encoding", "identity") != "identity":
+                raise ForeignAwayError("a foreign system compressed its answer unasked")
             yield Stream(found.status, named, found.content.iter_chunked(_CHUNK))
 
 

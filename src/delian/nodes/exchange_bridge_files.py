@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from delian.adapters.exchange_store import ExchangeStore
@@ -15,38 +16,55 @@ from delian.nodes.exchange_data import Asset
 MAX_FETCH_BYTES = 1024**3
 
 
-async def keep(folder: Path, chunks: AsyncIterator[bytes], media_type: str) -> Asset:
-    """The bytes as a file named by their digest.
+@dataclass(slots=True)
+class Fetched:
+    """The folder of fetched bytes.
 
-    Raises:
-        ForeignAwayError: they are more than ``MAX_FETCH_BYTES``.
+    Args:
+        folder: In the node's home.
+        store: Says which files are needed.
     """
-    await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
-    beside = folder / f".{secrets.token_hex(16)}.part"
-    seen, size = hashlib.sha256(), 0
-    try:
-        with beside.open("wb") as out:
-            async for piece in chunks:
-                size += len(piece)
-                if size > MAX_FETCH_BYTES:
-                    raise ForeignAwayError("the foreign data are larger than allowed")
-                seen.update(piece)
-                await asyncio.to_thread(out.write, piece)
-        target = folder / seen.hexdigest()
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
-    return Asset(target.resolve(), media_type, f"sha256:{seen.hexdigest()}", size)
 
+    folder: Path
+    store: ExchangeStore
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
-async def remove_unused(folder: Path, store: ExchangeStore) -> None:
-    """Remove what no open transfer needs any more."""
-    found = await asyncio.to_thread(_files, folder)
-    if found:
-        used = await store.step(_used)
-        for path in found:
-            if str(path) not in used:
-                await asyncio.to_thread(path.unlink, missing_ok=True)
+    async def keep(
+        self,
+        chunks: AsyncIterator[bytes],
+        media_type: str,
+        publish: Callable[[Asset], Awaitable[None]],
+    ) -> None:
+        """The bytes as a file named by their digest, published before anybody may remove it.
+
+        Raises:
+            ForeignAwayError: they are more than ``MAX_FETCH_BYTES``.
+        """
+        await asyncio.to_thread(self.folder.mkdir, mode=0o700, parents=True, exist_ok=True)
+        beside = self.folder / f".{secrets.token_hex(16)}.part"
+        seen, size = hashlib.sha256(), 0
+        try:
+            with beside.open("wb") as out:
+                async for piece in chunks:
+                    size += len(piece)
+                    if size > MAX_FETCH_BYTES:
+                        raise ForeignAwayError("the foreign data are larger than allowed")
+                    seen.update(piece)
+                    await asyncio.to_thread(out.write, piece)
+            async with self._lock:
+                target = beside.replace(self.folder / seen.hexdigest())
+                digest = f"sha256:{seen.hexdigest()}"
+                await publish(Asset(target.resolve(), media_type, digest, size))
+        finally:
+            beside.unlink(missing_ok=True)
+
+    async def tidy(self) -> None:
+        """Remove what no open process needs any more."""
+        async with self._lock:
+            used = await self.store.step(_used)
+            for path in await asyncio.to_thread(_files, self.folder):
+                if str(path) not in used:
+                    await asyncio.to_thread(path.unlink, missing_ok=True)
 
 
 def _used(t: Transaction) -> set[str]:

@@ -25,7 +25,7 @@ from delian.exchange.reactions import Participant, Reactions
 from delian.exchange.transfer import Transfer
 from delian.exchange.words import NegotiationState, Role, TransferState
 from delian.nodes.exchange_bridge import Bridges, is_foreign
-from delian.nodes.exchange_bridge_files import keep, remove_unused
+from delian.nodes.exchange_bridge_files import Fetched
 from delian.nodes.exchange_data import Asset
 from delian.terms.errors import DelianError
 
@@ -72,6 +72,7 @@ class BridgeReactions:
     bridges: Bridges
     ready: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     _connector: Connector | None = None
+    _files: Fetched | None = None
     _loop: asyncio.AbstractEventLoop | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
@@ -180,9 +181,10 @@ class BridgeReactions:
             async with foreign.open(place, pid) as stream:
                 kind = stream.headers.get("content-type", "application/octet-stream")
                 said = {k: v for k, v in stream.headers.items() if k.startswith("x-cadde-") and v}
-                asset = await keep(self.bridges.folder, stream.chunks, kind)
+                dataset = Dataset.from_plain(foreign.dataset, "foreign dataset")
+                publish = functools.partial(connector.publish, dataset)
+                await self._need_files().keep(stream.chunks, kind, publish)
             await self._tell(pid, "fetched", "; ".join(f"{k}={v}" for k, v in said.items()))
-            await connector.publish(Dataset.from_plain(foreign.dataset, "foreign dataset"), asset)
             await connector.act(pid, Start())
         except DelianError as error:
             LOG.warning("a foreign dataset cannot be fetched: %s", error.code)
@@ -191,7 +193,7 @@ class BridgeReactions:
 
     async def tidy(self) -> None:
         """Remove fetched bytes that no open transfer needs any more."""
-        await remove_unused(self.bridges.folder, self._need().store)
+        await self._need_files().tidy()
 
     async def settle_all(self) -> None:
         """Ask every platform how the trades stand that we wait for."""
@@ -247,6 +249,11 @@ class BridgeReactions:
     async def _tell(self, pid: str, event: str, detail: str) -> None:
         now_ms = int(self.bridges.now().timestamp() * 1000)
         await self._need().store.step(lambda t: t.tell(now_ms, pid, event, detail))
+
+    def _need_files(self) -> Fetched:
+        if self._files is None:
+            self._files = Fetched(self.bridges.folder, self._need().store)
+        return self._files
 
     def _need(self) -> Connector:
         if self._connector is None:
