@@ -12,21 +12,16 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from delian.adapters.dsp_listener import Listen, bound_socket
-from delian.adapters.dsp_listener import serving as listening
 from delian.adapters.exchange_store import ExchangeStore
 from delian.adapters.peer_client import PeerClient
-from delian.adapters.peer_guard import Guard
 from delian.crypto.sign import PrivateKey
-from delian.exchange.catalogue import Dataset
 from delian.exchange.foreign_name import ForeignName, Scheme
 from delian.exchange.identity_map import Assurance, IdentityRecord, sign_record
-from delian.nodes.exchange import Connector, Parts
-from delian.nodes.exchange_bridge import BridgeAssets, Bridges, fresh_pid
-from delian.nodes.exchange_bridge_house import StoreHouse
+from delian.nodes.exchange import Connector
+from delian.nodes.exchange_bridge import Bridges
 from delian.nodes.exchange_bridge_reactions import BridgeReactions
-from delian.nodes.exchange_policy import PolicyDesk
-from delian.nodes.exchange_ports import FixedIdentity
-from delian.nodes.exchange_reactions import CatalogueReactions
+from delian.nodes.exchange_node import running
+from delian.nodes.exchange_settings import load_exchange
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 ISSUER = "https://idp.example.jp/realms/cadde"
@@ -68,57 +63,29 @@ class Node:
 
 
 @contextlib.asynccontextmanager
-async def node(
-    home: Path, did: str, bridge: str = "", *, is_development: bool = True, port: int = 0
-) -> AsyncIterator[Node]:
+async def node(home: Path, did: str, bridge: str = "", *, port: int = 0) -> AsyncIterator[Node]:
     """A node in *home*; *bridge* is the text of its bridge.toml; *port* to come back to one."""
     home.mkdir(exist_ok=True)
     if bridge:
         (home / "bridge.toml").write_text(bridge, "utf-8")
-    listen = Listen("127.0.0.1", port)
-    bound = bound_socket(listen)
+    bound = bound_socket(Listen("127.0.0.1", port))
     bound.listen(64)
     root = f"http://127.0.0.1:{bound.getsockname()[1]}"
-    client = PeerClient(Guard(is_development=is_development))
-    CLIENTS.append(client)
-    store = ExchangeStore(home / "exchange.db")
-    policy = PolicyDesk(did, lambda: NOW)
-    found: list[Connector] = []
-
-    def published(name: str) -> Dataset | None:
-        return found[0].shelf.get(name)
-
-    inner = CatalogueReactions(did, published, policy, FixedClock())
-    bridges = Bridges.load(home, client, did=did, root=root, now=lambda: NOW)
-    reactions = inner if bridges is None else BridgeReactions(inner, bridges)
-    routes: Any = []
-    if bridges is not None:
-        house = StoreHouse(
-            store, reactions, policy, policy, BridgeAssets(bridges), lambda: NOW, fresh_pid
-        )
-        routes = bridges.routes(house)
-    parts = Parts(
-        did, root, store, FixedIdentity(did), reactions, client, policy, policy, FixedClock()
+    (home / "exchange.toml").write_text(
+        f'[exchange]\naddress = "{root}"\ndid = "{did}"\ndevelopment = true\nproof = "none"\n'
     )
-    connector = Connector(parts, routes)
-    found.append(connector)
-    await connector.start()
-    try:
-        async with listening(connector.app, listen, bound):
-            if isinstance(reactions, BridgeReactions):
-                await reactions.start(connector)
-                await reactions.ready.wait()
-            try:
-                yield Node(did, root, connector, bridges, reactions, store, client)
-            finally:
-                while CLIENTS:
-                    await CLIENTS.pop().close()
-    finally:
-        if bridges is not None:
-            await bridges.close()
-        await connector.close()
-        await client.close()
-        store.close()
+    async with running(load_exchange(home), clock=FixedClock(), bound=bound) as found:
+        parts = found.connector.parts
+        CLIENTS.append(parts.client)
+        reactions, bridges = parts.reactions, None
+        if isinstance(reactions, BridgeReactions):
+            bridges = reactions.bridges
+            await reactions.ready.wait()
+        try:
+            yield Node(did, root, found.connector, bridges, reactions, parts.store, parts.client)
+        finally:
+            while CLIENTS:
+                await CLIENTS.pop().close()
 
 
 def secret(home: Path, name: str, text: str) -> None:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from delian.adapters.peer_client import PeerClient
+from delian.adapters.peer_guard import Guard
 from delian.exchange.actions import Complete
 from delian.exchange.catalogue import Dataset, Distribution
 from delian.exchange.foreign_name import Scheme
@@ -14,13 +16,14 @@ from delian.exchange.negotiation import Negotiation
 from delian.exchange.odrl import Constraint, Policy, Rule
 from delian.exchange.transfer import Transfer
 from delian.exchange.words import Role
+from delian.nodes.exchange_bridge import Bridges
 from delian.nodes.exchange_data import Asset
 from tests import foreign_ods, foreign_ouranos
 from tests.foreign_cadde import FILE, CaddeConsumer, CaddeProvider
 from tests.foreign_ods import OdsConsumer, OdsGateway
 from tests.foreign_ouranos import DOWN_TRACE, OPEN_UP, UP, OuranosPlatform
 from tests.foreign_web import serving
-from tests.japan_world import ISSUER, Node, identity_papers, node, secret, token
+from tests.japan_world import ISSUER, NOW, Node, identity_papers, node, secret, token
 
 RELEASE = "量,月\n120,12\n".encode() * 1000
 JP_USER = "7000012050002-A"
@@ -234,12 +237,16 @@ def test_the_address_guard_stands_before_every_foreign_system(tmp_path: Path) ->
         stand_in = CaddeProvider()
         async with serving(stand_in.app()) as address:
             home = tmp_path / "jp"
-            settings = cadde_settings(home, address)
-            async with node(home, "did:web:bridge.example", settings, is_development=False) as n:
-                assert n.bridges is not None and n.bridges.reading.datasets == {}
-                (trouble,) = n.bridges.reading.troubles
-                assert trouble.startswith("kanto: the address")
-                assert stand_in.seen == []
+            (home).mkdir()
+            (home / "bridge.toml").write_text(cadde_settings(home, address), "utf-8")
+            client = PeerClient(Guard(is_development=False))
+            bridges = Bridges.load(home, client, did="d", root="https://d", now=lambda: NOW)
+            assert bridges is not None
+            reading = await bridges.read()
+            await client.close()
+            assert reading.datasets == {} and stand_in.seen == []
+            (trouble,) = reading.troubles
+            assert trouble.startswith("kanto: the address")
 
     run(story)
 
