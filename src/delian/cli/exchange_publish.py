@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from delian.adapters.clock import SystemClock
 from delian.cli import output
 from delian.cli.label_file import label_from, policy_from
 from delian.exchange.explain import offer_lines
@@ -12,6 +13,8 @@ from delian.exchange.offering import Terms
 from delian.label.label import Label
 from delian.nodes.exchange_operator import Operator
 from delian.nodes.exchange_publish import Place, Ready, ready_file, ready_release
+from delian.nodes.exchange_sealing import open_key_room
+from delian.nodes.exchange_settings import load_exchange
 from delian.terms.encode import parse_utc
 from delian.terms.errors import InputError
 
@@ -83,12 +86,7 @@ def publish(
     place = Place(home, f"{address}/catalog:service")
     if root is not None:
         output.talk(f"verifying {source}")
-        sealing = (
-            None
-            if originator is None
-            else sealing_of(home, originator, policy_from(labelling_policy))
-        )
-        made = ready_release(place, source, root, terms, now)
+        made = _release(place, source, root, terms, now)
     else:
         label = _label(label_file, labelling_policy, is_open, source)
         name = dataset_id or f"urn:file:{source.name}"
@@ -96,6 +94,20 @@ def publish(
     if not dry_run:
         operator.publish(made.dataset.to_plain(), made.path, made.sha256, made.media_type)
     _say(made, dry_run=dry_run, as_json=as_json)
+
+
+def _release(place: Place, source: Path, root: Path, terms: Terms, now: datetime) -> Ready:
+    """The release, sealed where this node seals what it offers."""
+    settings = load_exchange(place.home)
+    if not settings.key_access:
+        return ready_release(place, source, root, terms, now)
+    room = open_key_room(place.home, settings.address, SystemClock())
+    try:
+        made = ready_release(place, source, root, terms, now, room.sealing)
+        room.service.note_sealed(made.dataset.id, made.policy_id)
+    finally:
+        room.service.close()
+    return made
 
 
 def _label(
