@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from delian.adapters.dsp_endpoints import ENDPOINTS, Endpoint
+from delian.adapters.dsp_openapi import openapi
 from delian.exchange.errors import (
     BusyError,
     ErrorKind,
@@ -119,6 +120,7 @@ class DspApp:
         routes: What else is served.
         root: Our address; its path is the prefix of every route of the protocol.
         bounds: How much at a time.
+        is_development: Serve a description of the endpoints, too.
     """
 
     def __init__(
@@ -128,10 +130,13 @@ class DspApp:
         routes: Sequence[BaseRoute],
         root: str,
         bounds: Bounds | None = None,
+        *,
+        is_development: bool = False,
     ) -> None:
         self._behind = behind
         self._identity = identity
         self._rest = Starlette(routes=list(routes))
+        self._document = to_bytes(openapi(root)) if is_development else None
         self._bounds = bounds or Bounds()
         self._prefix = urlsplit(root).path.rstrip("/")
         self._busy = 0
@@ -154,6 +159,8 @@ class DspApp:
                 await _send(send, 405, b"{}", ((b"allow", b"GET"),))
                 return
             await _send(send, 200, self._behind.versions())
+        elif inside == "/openapi.json" and self._document is not None:
+            await _send(send, 200, self._document)
         elif inside.startswith(_DATA):
             await self._data(scope, send, inside[len(_DATA) :])
         else:

@@ -22,10 +22,11 @@ from delian.adapters.exchange_store import ExchangeStore
 from delian.adapters.exchange_transaction import Queued, Transaction
 from delian.adapters.json_ld import is_plain, normalise
 from delian.adapters.peer_client import PeerClient
+from delian.adapters.peer_guard import AddressRefusedError
 from delian.exchange import negotiation, transfer
 from delian.exchange.catalogue import Dataset
 from delian.exchange.catalogue_filter import Cursor, read_filter, read_token, write_token
-from delian.exchange.errors import NotFoundHereError
+from delian.exchange.errors import MessageError, NotFoundHereError
 from delian.exchange.messages import (
     CatalogRequest,
     DataAddress,
@@ -74,6 +75,7 @@ class Parts:
         max_open_per_peer: Open processes of one participant.
         auth_profiles: DCP profiles that the version document names.
         bounds: How many requests at a time, how large and how slow.
+        is_development: Describe the endpoints at ``<root>/openapi.json``.
     """
 
     participant: str
@@ -89,6 +91,7 @@ class Parts:
     max_open_per_peer: int = 10_000
     auth_profiles: tuple[str, ...] = ()
     bounds: Bounds = field(default_factory=Bounds)
+    is_development: bool = False
 
 
 class Connector:
@@ -108,7 +111,14 @@ class Connector:
         self.delivery = Delivery(parts.client, parts.identity, self, parts.patience, self.now_ms)
         self._steps = Steps(parts.reactions, self.data, parts.terms, self, parts.max_open_per_peer)
         routes = [*parts.identity.routes(), *extra_routes]
-        self.app = DspApp(self, parts.identity, routes, parts.root, parts.bounds)
+        self.app = DspApp(
+            self,
+            parts.identity,
+            routes,
+            parts.root,
+            parts.bounds,
+            is_development=parts.is_development,
+        )
 
     def now_ms(self) -> int:
         """The present moment, in milliseconds since 1970."""
@@ -224,13 +234,27 @@ class Connector:
             await self._remember(who)
         if endpoint.is_first:
             pid = str(uuid.uuid4())
-            self.parts.client.check_url(message.callback_address or "")
+            self._check_callback(message)
             return await self.step(
                 lambda t, fx: self._steps.hear_first(t, fx, message, who, heard, pid)
             )
         return await self.step(
             lambda t, fx: self._steps.hear(t, fx, request.pid, message, who, heard)
         )
+
+    def _check_callback(self, message: Any) -> None:
+        """May we ever send to where the peer wants its messages?
+
+        Raises:
+            MessageError: we may not.
+        """
+        if message.callback_address is None:
+            return  # refused where the process is opened
+        try:
+            self.parts.client.check_url(message.callback_address)
+        except AddressRefusedError as error:
+            where = f"{message.type}.callbackAddress"
+            raise MessageError(error.message, hint=error.hint, where=where) from error
 
     async def _remember(self, who: Participant) -> None:
         await self.store.step(lambda t: t.remember_who(who))

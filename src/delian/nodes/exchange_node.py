@@ -144,6 +144,7 @@ def _parts(
         max_open_per_peer=settings.open_per_peer,
         auth_profiles=DCP_PROFILES if settings.proof == "dcp" else (),
         bounds=Bounds(settings.requests, settings.requests_per_peer),
+        is_development=settings.development,
     )
 
 
