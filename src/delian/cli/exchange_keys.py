@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,9 +16,10 @@ from delian.exchange.session_keys import ALGORITHMS
 from delian.label import bundled_policy
 from delian.nodes.exchange_key_home import add_key
 from delian.nodes.exchange_keys import KeyService, open_service
-from delian.terms.encode import MalformedError, parse
+from delian.nodes.exchange_sealing import FOLDER, add_partner, pins_of
+from delian.nodes.exchange_unsealing import open_sealed, save_folder
+from delian.terms.encode import MalformedError, canonical, parse
 
-FOLDER = "key-access"
 HOME = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 home_option = click.option("--home", type=HOME, required=True, help="The node's own folder.")
@@ -126,6 +128,42 @@ def trust(address: str, file: Path, home: Path) -> None:
         raise KeyClientError("the file is not a JWKS with one key", where=str(file)) from error
     with opened(home) as service:
         service.trust(address, members)
+
+
+@command.command("split")
+@click.argument("address")
+@click.argument("file", type=FILE)
+@home_option
+def split(address: str, file: Path, home: Path) -> None:
+    """Split the keys of releases with the service at ADDRESS, whose public key is in FILE."""
+    grant = add_partner(home, address, read_bytes(file, max_bytes=64 * 1024))
+    output.talk("delian: start the node again; releases are then sealed for both")
+    output.show("key-partner", {}, [f"{grant.url} {grant.kid}"], as_json=False)
+
+
+@command.command("pins")
+@home_option
+def pins(home: Path) -> None:
+    """Print what readers pin: the public key that this node signs sealed files with."""
+    output.show("pins", {}, [canonical(pins_of(home)).decode()], as_json=False)
+
+
+@command.command("open")
+@click.argument("file", type=FILE)
+@click.option("--accounts", type=FILE, required=True, help="TOML file with tables [[account]].")
+@click.option("--pins", "pinned", type=FILE, required=True, help="The originator's public key.")
+@click.option("--authority", required=True, help="Who answers for the attributes, https://host.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="A new folder.")  # fmt: skip  # noqa: E501
+@click.option("--authorities", type=FILE, help="PEM file of TLS authorities to trust instead.")
+@click.option("--development", is_flag=True, help="Loopback may be asked without TLS.")
+@output.json_option
+def open_command(out: Path, as_json: bool, file: Path, pinned: Path, **given: Any) -> None:
+    """Open the sealed release in FILE, however it came; judge the folder with 'verify' then."""
+    opened = open_sealed(file, pins=pinned, clock=SystemClock(), **given)
+    save_folder(opened, out)
+    plain = {"release": opened.statement.release_id, "signed_by": opened.signed_by}
+    lines = [f"{opened.statement.release_id}, sealed by {opened.signed_by}: {out}"]
+    output.show("opened-release", plain, lines, as_json=as_json)
 
 
 @command.command("withdraw")

@@ -27,6 +27,7 @@ from delian.nodes.exchange_publish import Sealing
 from delian.release.ztdf import SealPlan
 from delian.release.ztdf_attributes import scheme_of
 from delian.terms.encode import Fields, canonical, parse
+from delian.terms.errors import InputError
 
 FOLDER, ORIGINATOR = "key-access", "office"
 _KEY, _PARTNERS = "originator.key", "partners.json"
@@ -116,7 +117,7 @@ def add_partner(home: Path, address: str, answer: bytes) -> KeyAccessGrant:
         plain = json.loads(answer)
         grant = KeyAccessGrant(origin(address), plain["kid"], plain["publicKey"], origin(address))
         load_public(grant.public_pem)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, InputError) as error:
         raise KeyClientError("the file is not a key service's public key") from error
     kept = {partner.url: partner for partner in list_partners(home)} | {grant.url: grant}
     plain = [{"url": p.url, "kid": p.kid, "pem": p.public_pem} for p in kept.values()]

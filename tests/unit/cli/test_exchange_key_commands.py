@@ -8,10 +8,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from delian.adapters.clock import SystemClock
-from delian.cli.exchange_keys import FOLDER, command
+from delian.cli.exchange_keys import command
 from delian.exchange.key_access import AttributeRule, ProofRule
 from delian.exchange.key_access_errors import KeyClientError, KeyRequestError
 from delian.nodes.exchange_keys import KeyService, open_service
+from delian.nodes.exchange_sealing import FOLDER, list_partners
+from delian.nodes.exchange_unsealing import read_accounts
 from tests.key_access_world import FRA, RELEASABLE, make_service
 
 
@@ -110,3 +112,54 @@ def test_withdrawal_rotation_and_the_audit(home: Path) -> None:
 def test_a_home_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert run(tmp_path / "none", "list").exit_code == 2
     assert not (tmp_path / "none").exists()
+
+
+def test_pins_and_partners(home: Path, tmp_path: Path) -> None:
+    pins = run(home, "pins").stdout
+    assert run(home, "pins").stdout == pins
+    kept = service(home)
+    pem, kid = kept.public_key("ec:secp256r1")
+    kept.close()
+    file = tmp_path / "nation.json"
+    file.write_text(json.dumps({"publicKey": pem, "kid": kid}))
+    assert run(home, "split", "https://nation.example/kas", str(file)).exit_code == 0
+    (partner,) = list_partners(home)
+    assert (partner.url, partner.split) == ("https://nation.example", "https://nation.example")
+    for text in ("", "[]", '{"publicKey":"x","kid":"y"}', '{"kid":"y"}'):
+        file.write_text(text)
+        with pytest.raises(KeyClientError, match="public key"):
+            run(home, "split", "https://other.example", str(file))
+    assert len(list_partners(home)) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "account = 5",
+        "[account]\n",
+        "[[account]]\naddress = 'https://a.example'\n",
+        "[[account]]\naddress = 'https://a.example'\nclient = 'x'\n",
+        "[[account]]\naddress = 'https://a.example'\nclient = 'x'\nsecret = 'y'\n",
+        "[[account]]\naddress = 5\nclient = 'x'\nissuer = 'https://b.example'\n",
+        "[[account]]\naddress = 'https://a.example'\nclient = 'x'\nissuer = 'b'\n[more]\n",
+        "\xff",
+    ],
+)
+def test_accounts_that_are_not_in_their_form(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "accounts.toml"
+    file.write_text(text, encoding="latin-1")
+    with pytest.raises(KeyClientError):
+        read_accounts(file)
+
+
+def test_accounts_with_a_secret_and_with_an_issuer(tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("abc\n")
+    file = tmp_path / "accounts.toml"
+    file.write_text(
+        "[[account]]\naddress = 'https://a.example'\nclient = 'x'\nsecret_file = 's'\n"
+        "[[account]]\naddress = 'https://b.example'\nclient = 'x'\nissuer = 'https://a.example'\n"
+    )
+    first, second = read_accounts(file)
+    assert (first.secret, first.issuer) == ("abc", "")
+    assert (second.secret, second.issuer) == ("", "https://a.example")

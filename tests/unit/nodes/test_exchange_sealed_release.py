@@ -11,24 +11,15 @@ from delian.adapters.key_access_client import KeyAccessClient, KeyAccount
 from delian.crypto.tdf_keys import KeyAccessGrant
 from delian.crypto.tdf_zip import MemoryAccess
 from delian.exchange.key_access_errors import KeyDeniedError, KeyServiceAwayError
-from delian.label import Label, Marking, Originator, bundled_policy
+from delian.label import Label
 from delian.nodes.exchange_keys import KeyService
 from delian.release.verify import verify
 from delian.release.ztdf import SealedRelease, SealPlan, open_release, policy_id, seal_release
 from tests.key_access_world import FixedClock, fresh_service, make_service, served
-from tests.release_world import (
-    NOW,
-    Released,
-    World,
-    draw_table,
-    frame_of,
-    key,
-    released_from,
-    roster_of,
-    terms_of,
-)
+from tests.release_world import NOW, Released
+from tests.sealed_release_world import OFFICE, POLICY, closed_release
 
-POLICY, AUTHORITY, OFFICE = bundled_policy(), "https://league.example", key("SEC/sign")
+AUTHORITY = "https://league.example"
 LEVEL = f"{AUTHORITY}/attr/classification/value/unclassified"
 
 
@@ -38,19 +29,7 @@ def held(affiliation: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def made() -> Released:
-    context = POLICY.contexts[0]
-    audience = context.members | POLICY.audiences[0].members
-    label = Label(
-        Marking(POLICY.oid, 1, audience),
-        context.value,
-        Originator("rfc822Name", "office@league.example"),
-        NOW,
-        NOW,
-    )
-    codes = ("ALB", "BEL", "CAN", "FRA")
-    roster = roster_of(codes)
-    terms = terms_of(codes, roster, frame_of(6, 3, 1), label=label.to_plain())
-    return released_from(World(codes, roster, terms, draw_table(terms, codes, 1)))
+    return closed_release()
 
 
 @pytest.fixture
