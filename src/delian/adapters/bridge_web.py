@@ -4,10 +4,11 @@ Two ports: :class:`Web` goes out (the node puts the peer client with its address
 :class:`Desk` is asked by the doors that foreign systems knock at.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -19,6 +20,9 @@ from delian.exchange.bridge_errors import (
 )
 from delian.exchange.crossing import MAX_FOREIGN_BYTES, Json, read_foreign
 from delian.exchange.reactions import Participant
+
+T = TypeVar("T")
+MAX_FORGOTTEN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,33 @@ class Desk(Protocol):
             RefusedError: the policy says no, with its reason.
         """
         ...
+
+
+@dataclass(slots=True)
+class Remembered(Generic[T]):
+    """Datasets in a foreign form, each made once for as long as it stays the same.
+
+    Args:
+        make: The mapping.
+    """
+
+    make: Callable[[Mapping[str, Json]], T]
+    _made: dict[str, tuple[Mapping[str, Json], T]] = field(default_factory=dict, repr=False)
+
+    async def all(self, datasets: Sequence[Mapping[str, Json]]) -> list[T]:
+        """Every dataset in the foreign form; others are served in between."""
+        found: list[T] = []
+        for dataset in datasets:
+            name = str(dataset.get("@id"))
+            known = self._made.get(name)
+            if known is None or known[0] is not dataset:
+                known = (dataset, self.make(dataset))
+                self._made[name] = known
+                await asyncio.sleep(0)
+            found.append(known[1])
+        if len(self._made) > 2 * len(found) + MAX_FORGOTTEN:
+            self._made.clear()
+        return found
 
 
 def read_answer(answer: Answer, system: str) -> Json:

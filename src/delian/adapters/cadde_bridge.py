@@ -10,7 +10,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from delian.adapters.bridge_web import Desk, OpenedResponse, Stream, Web, failure, read_answer
+from delian.adapters.bridge_web import (
+    Desk,
+    OpenedResponse,
+    Remembered,
+    Stream,
+    Web,
+    failure,
+    read_answer,
+)
 from delian.exchange.bridge_errors import ForeignFormError
 from delian.exchange.cadde import (
     API_TYPES,
@@ -89,7 +97,7 @@ class CaddeProvider:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CaddeDoor:
     """The CADDE interface in front of our catalogue.
 
@@ -102,6 +110,11 @@ class CaddeDoor:
     desk: Desk
     address: str
     provider: str
+    _packages: Remembered[dict[str, Any]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Nothing is remembered yet."""
+        self._packages = Remembered(self._package)
 
     def routes(self) -> list[Route]:
         """The two endpoints."""
@@ -116,7 +129,7 @@ class CaddeDoor:
                 return _error(400, "x-cadde-search is meta or detail")
             search = read_search(request.query_params.multi_items())
             who = await self._guest(request)
-            made = [self._package(dataset) for dataset in await self.desk.datasets(who)]
+            made = await self._packages.all(await self.desk.datasets(who))
         except DelianError as error:
             return _refusal(error)
         found = [package for package in made if search.matches(package)]

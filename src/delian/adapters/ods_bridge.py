@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, unquote
@@ -11,7 +11,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from delian.adapters.bridge_web import Desk, OpenedResponse, Stream, Web, object_in, objects_in
+from delian.adapters.bridge_web import (
+    Desk,
+    OpenedResponse,
+    Remembered,
+    Stream,
+    Web,
+    object_in,
+    objects_in,
+)
 from delian.exchange.bridge_errors import ForeignFormError
 from delian.exchange.crossing import Json, read_foreign
 from delian.exchange.errors import NotAllowedError, NotFoundHereError
@@ -109,7 +117,7 @@ def _read(body: bytes) -> Json:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OdsDoor:
     """The gateway's manners in front of our catalogue and our data.
 
@@ -122,6 +130,11 @@ class OdsDoor:
     desk: Desk
     address: str
     now: Callable[[], datetime]
+    _dcats: Remembered[dict[str, Any]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Nothing is remembered yet."""
+        self._dcats = Remembered(self._dcat)
 
     def routes(self) -> list[Route]:
         """The catalogue and the data."""
@@ -134,7 +147,7 @@ class OdsDoor:
         tracked = _tracking(request)
         try:
             who = await self.desk.identify(SYSTEM, *_credentials(request))
-            made = [self._dcat(dataset) for dataset in await self.desk.datasets(who)]
+            made = await self._dcats.all(await self.desk.datasets(who))
         except DelianError as error:
             return self._refusal(error, tracked)
         headers = {"X-TrackingId": tracked, "Vary": "Accept"} if tracked else {"Vary": "Accept"}

@@ -73,13 +73,14 @@ class StoreHouse:
     now: Callable[[], datetime]
     new_pid: Callable[[], str]
     _read: dict[str, tuple[bytes, Dataset]] = field(default_factory=dict, repr=False)
+    _shorts: dict[str, tuple[Dataset, dict[str, Any]]] = field(default_factory=dict, repr=False)
 
     async def visible(self, who: Participant) -> Sequence[Mapping[str, Any]]:
         """The datasets that *who* may see, in short names."""
         rows = await self.store.step(lambda t: t.ask("datasets"))
         found = [self._dataset(name, body) for name, body in rows]
         shown = [self.visibility.shown(dataset, who) for dataset in found]
-        return [short(dataset) for dataset in shown if dataset is not None]
+        return [self._short(dataset) for dataset in shown if dataset is not None]
 
     async def hand_out(self, who: Participant, dataset: str, place: int, pid: str | None) -> Opened:
         """Contract and open one distribution.
@@ -107,6 +108,13 @@ class StoreHouse:
             raise
         visit = _Visit(self, running, opening, chunks)
         return Opened(agreement.id, running.pid, contracted, media_type, visit.flow(), visit.close)
+
+    def _short(self, dataset: Dataset) -> dict[str, Any]:
+        known = self._shorts.get(dataset.id)
+        if known is None or known[0] is not dataset:
+            known = (dataset, short(dataset))
+            self._shorts[dataset.id] = known
+        return known[1]
 
     def _dataset(self, name: str, body: bytes) -> Dataset:
         known = self._read.get(name)
