@@ -247,6 +247,17 @@ class IdentityStore:
         )
         return done.rowcount
 
+    def living(self) -> tuple[tuple[str, str], ...]:
+        """Holders and types of the credentials that we issued and did not take back."""
+        rows = self._db.execute(
+            "SELECT DISTINCT holder, kind FROM issued WHERE is_revoked = 0"
+        ).fetchall()
+        return tuple((row[0], row[1]) for row in rows)
+
+    def has_issued(self) -> bool:
+        """Did this node ever issue a credential, whose status must stay readable?"""
+        return self._db.execute("SELECT 1 FROM issued LIMIT 1").fetchone() is not None
+
     def revoked(self) -> frozenset[int]:
         """The places of all revoked credentials."""
         rows = self._db.execute("SELECT place FROM issued WHERE is_revoked = 1").fetchall()

@@ -88,6 +88,7 @@ class DcpIdentity:
             WebEvidence(web, self._now),
             settings.strict,
         )
+        self._asks: asyncio.Task[None] | None = None
         self._asking: dict[str, asyncio.Lock] = {}
         self._believed: OrderedDict[str, _Believed] = OrderedDict()
         self._read_tokens: OrderedDict[str, tuple[str, int]] = OrderedDict()
@@ -144,17 +145,23 @@ class DcpIdentity:
 
     def routes(self) -> list[Route]:
         """The doors of this identity, with their whole paths."""
-        issues = bool(self._settings.entitlements.holders)
+        issues = bool(self._settings.entitlements.holders) or self._store.has_issued()
         document = parse_did(self.did).document_path()
         return identity_routes(self, document, self._settings.address, issues=issues)
 
     async def start(self) -> None:
-        """Deliver what the issuer still owes, from now on."""
+        """Deliver what the issuer still owes and ask for what the wallet lacks, from now on."""
         self.issuer.start(self._now)
+        if self._settings.asks and self._asks is None:
+            self._asks = asyncio.create_task(self.wallet.stay_current(self._now))
 
     async def close(self) -> None:
-        """Stop delivering and close the store."""
+        """Stop delivering and asking, and close the store."""
         await self.issuer.stop()
+        if self._asks is not None:
+            self._asks.cancel()
+            await asyncio.gather(self._asks, return_exceptions=True)
+            self._asks = None
         self._store.close()
 
     def forget(self, did: str) -> None:

@@ -30,6 +30,7 @@ class IdentitySettings:
             what the issuer's metadata lists. Off only under *development*.
         scopes: Credential types that every peer must show; () asks for none.
         shows: Our credential types that a peer whom we call may read.
+        asks: Issuer DID to the types that we ask it for, and renew in time.
         trusted_issuers: Issuer DID to the types that it may speak about.
         claims_seconds: How long a peer's shown claims are believed.
         document_seconds: How long a DID document is believed.
@@ -43,6 +44,7 @@ class IdentitySettings:
     strict: bool = True
     scopes: tuple[str, ...] = ()
     shows: tuple[str, ...] = ()
+    asks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     trusted_issuers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     claims_seconds: int = CLAIMS_SECONDS
     document_seconds: int = DOCUMENT_SECONDS
@@ -74,6 +76,13 @@ class IdentitySettings:
                 f"no trusted issuer for the demanded credential '{min(missing)}'",
                 where="trusted_issuers",
             )
+        for issuer, kinds in self.asks.items():
+            if not set(kinds) <= set(self.trusted_issuers.get(issuer, ())):
+                raise SettingsError(
+                    "credentials are asked of trusted issuers only",
+                    hint="list the issuer and its types under trusted_issuers",
+                    where=f"asks.{issuer}",
+                )
         if not 0 <= self.claims_seconds <= MAX_CLAIMS_SECONDS:
             raise SettingsError("claims are believed for at most a day", where="claims_seconds")
 
@@ -83,6 +92,7 @@ _NAMES = frozenset(
         "strict",
         "scopes",
         "shows",
+        "asks",
         "trusted_issuers",
         "claims_seconds",
         "document_seconds",
@@ -109,7 +119,7 @@ def read_settings(
             isinstance(said, Mapping) for said in kinds.values()
         ):
             raise SettingsError("a holder's credentials are a table of tables", where=holder)
-    trusted = _table(table, "trusted_issuers")
+    trusted, asks = _table(table, "trusted_issuers"), _table(table, "asks")
     return IdentitySettings(
         did=did,
         address=address.rstrip("/"),
@@ -117,6 +127,7 @@ def read_settings(
         strict=_flag(table, "strict", default=True),
         scopes=_texts(table.get("scopes", []), "scopes"),
         shows=_texts(table.get("shows", []), "shows"),
+        asks={i: _texts(kinds, i) for i, kinds in asks.items()},
         trusted_issuers={i: _texts(kinds, i) for i, kinds in trusted.items()},
         claims_seconds=_whole(table, "claims_seconds", CLAIMS_SECONDS),
         document_seconds=_whole(table, "document_seconds", DOCUMENT_SECONDS),

@@ -146,8 +146,19 @@ class Issuer:
         """Take back every credential of *kind* that *holder* has; gives how many."""
         return self._store.revoke(holder, kind)
 
+    def revoke_unlisted(self) -> int:
+        """Take back what the operator no longer lists; gives how many credentials."""
+        done = 0
+        for holder, kind in self._store.living():
+            if self._settings.entitlements.subject(holder, kind) is None:
+                done += self._store.revoke(holder, kind)
+        return done
+
     def start(self, now: Callable[[], int]) -> None:
-        """Deliver what is owed until :meth:`stop`."""
+        """Take back what is no longer listed, and deliver what is owed until :meth:`stop`."""
+        revoked = self.revoke_unlisted()
+        if revoked:
+            _log.info("credentials taken back: %s", revoked)
         if self._running is None:
             self._running = asyncio.create_task(self._deliver(now))
 

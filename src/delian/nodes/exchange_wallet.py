@@ -1,6 +1,7 @@
 """Our own credentials: asked for, taken in, shown to those who may see them."""
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
@@ -25,9 +26,13 @@ from delian.exchange.presentation import Shown, Verifier, present
 from delian.exchange.self_issued import Speaker
 from delian.nodes.exchange_identity_home import IdentityKeys
 from delian.nodes.exchange_identity_settings import IdentitySettings
+from delian.terms.errors import DelianError
 
 Call: TypeAlias = Callable[[str, str, Mapping[str, Any], str | None], Awaitable[dict[str, Any]]]
 MAX_METADATA_BYTES = 256 * 1024
+ASK_EVERY_SECONDS = 3600
+RENEW_BEFORE_SECONDS = 14 * 86_400
+_log = logging.getLogger("delian.exchange.wallet")
 
 
 class Wallet:
@@ -187,6 +192,30 @@ class Wallet:
         request = CredentialRequest(pid, tuple(ids)).to_plain()
         await self._call(issuer, f"{address}/credentials", request, None)
         return pid
+
+    async def stay_current(self, now: Callable[[], int]) -> None:
+        """Ask for what the settings list and the wallet lacks or will soon lack, until cancelled.
+
+        One question an hour at most to each issuer, whatever it answers.
+        """
+        while True:
+            for issuer, kinds in self._settings.asks.items():
+                lacking = self.lacking(kinds, now())
+                if not lacking:
+                    continue
+                try:
+                    await self.ask(issuer, lacking)
+                except DelianError as error:
+                    _log.info("a credential is not asked for: %s", error.code)
+            await asyncio.sleep(ASK_EVERY_SECONDS)
+
+    def lacking(self, kinds: tuple[str, ...], now: int) -> tuple[str, ...]:
+        """Which of *kinds* we do not hold, or not for long enough."""
+        ends: dict[str, int] = {}
+        for one in self._store.held(kinds):
+            second = take_apart(one.payload).moment("exp")
+            ends[one.kind] = max(ends.get(one.kind, 0), second if second is not None else 2**40)
+        return tuple(kind for kind in kinds if ends.get(kind, 0) < now + RENEW_BEFORE_SECONDS)
 
     def held(self, kinds: tuple[str, ...]) -> tuple[Delivered, ...]:
         """The credentials of *kinds* that we hold."""

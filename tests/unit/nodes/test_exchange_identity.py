@@ -126,6 +126,41 @@ async def test_a_revoked_credential_opens_nothing_once_the_list_is_read_again(to
 
 
 @in_town
+async def test_a_node_asks_by_itself_for_what_it_lacks_and_renews_in_time(town: Town) -> None:
+    office = town.node("office", **ISSUED)
+    await office.start()
+    asks = {**HOLDER, "asks": {did_of("office"): (KIND,)}}
+    alpha = town.node("alpha", **asks)
+    await alpha.start()
+    await until(lambda: bool(alpha.wallet.held((KIND,))))
+    assert alpha.wallet.lacking((KIND,), town.second()) == ()
+    (first,) = alpha.wallet.held((KIND,))
+    town.later(days=75)
+    assert alpha.wallet.lacking((KIND,), town.second()) == ()
+    town.later(days=2)
+    assert alpha.wallet.lacking((KIND,), town.second()) == (KIND,)
+    await alpha.close()
+    alpha = town.node("alpha", **asks)
+    await alpha.start()
+    await until(lambda: alpha.wallet.held((KIND,)) != (first,))
+    assert alpha.wallet.lacking((KIND,), town.second()) == ()
+    await close(office, alpha)
+
+
+@in_town
+async def test_what_is_no_longer_listed_is_taken_back_at_the_next_start(town: Town) -> None:
+    office, alpha, beta = await three(town)
+    await beta.identify(await alpha.header_for(did_of("beta")))
+    await office.close()
+    office = town.node("office")
+    await office.start()
+    town.later(seconds=301)
+    with pytest.raises(NotAllowedError, match="revocation"):
+        await beta.identify(await alpha.header_for(did_of("beta")))
+    await close(office, alpha, beta)
+
+
+@in_town
 async def test_an_expired_credential_opens_nothing(town: Town) -> None:
     office, alpha, beta = await three(town)
     town.later(days=91)
@@ -521,6 +556,7 @@ def test_a_demanded_credential_needs_somebody_trusted_for_it() -> None:
         {"claims_seconds": True},
         {"trusted_issuers": []},
         {"issues": {"did:web:x.example": {"K": 1}}},
+        {"asks": {"did:web:x.example": ["K"]}},
         {"key_kind": "RS256"},
     ],
 )
