@@ -33,8 +33,10 @@ class Assurance(StrEnum):
 
     def reaches(self, least: "Assurance") -> bool:
         """Is this level at least *least*?"""
-        order = list(Assurance)
-        return order.index(self) >= order.index(least)
+        return _RANK[self] >= _RANK[least]
+
+
+_RANK = {level: rank for rank, level in enumerate(Assurance)}
 
 
 class RecordError(TamperedError):
@@ -234,8 +236,7 @@ class IdentityMap:
                 f"no identity record for this {name.scheme.value} name holds now",
                 hint="sign an identity record that joins the DID and the name",
             )
-        order = list(Assurance)
-        best = max(found, key=lambda r: (order.index(r.assurance), r.valid_until, r.digest))
+        best = max(found, key=lambda r: (_RANK[r.assurance], r.valid_until, r.digest))
         if not best.assurance.reaches(least):
             raise WeakIdentityError(
                 f"the identity record says {best.assurance.value}; {least.value} is needed",

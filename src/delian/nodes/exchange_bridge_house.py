@@ -33,6 +33,7 @@ from delian.terms.errors import RefusedError
 
 NOBODY_LISTENS = "urn:delian:bridge"
 _MAX_STEPS = 8
+_AT_A_TIME = 50
 
 
 class GuestRefusedError(RefusedError):
@@ -78,9 +79,14 @@ class StoreHouse:
     async def visible(self, who: Participant) -> Sequence[Mapping[str, Any]]:
         """The datasets that *who* may see, in short names."""
         rows = await self.store.step(lambda t: t.ask("datasets"))
-        found = [self._dataset(name, body) for name, body in rows]
-        shown = [self.visibility.shown(dataset, who) for dataset in found]
-        return [self._short(dataset) for dataset in shown if dataset is not None]
+        found: list[Mapping[str, Any]] = []
+        for place, (name, body) in enumerate(rows):
+            shown = self.visibility.shown(self._dataset(name, body), who)
+            if shown is not None:
+                found.append(self._short(shown))
+            if place % _AT_A_TIME == 0:
+                await asyncio.sleep(0)
+        return found
 
     async def hand_out(self, who: Participant, dataset: str, place: int, pid: str | None) -> Opened:
         """Contract and open one distribution.
