@@ -15,6 +15,7 @@ TOOLS = {
     "needs_go": "go",
     "needs_chromium": "chromium",
     "needs_faketime": "faketime",
+    "needs_postgresql": "/usr/lib/postgresql/15/bin/postgres",
 }
 NOT_RUN = pytest.StashKey[list[str]]()
 
