@@ -305,3 +305,50 @@ def test_redirects_and_odd_answers_are_failures() -> None:
             read_answer(Answer(status, {}, b"{}"), "it")
     with pytest.raises(ForeignFormError):
         read_answer(Answer(200, {}, b"<html>"), "it")
+
+
+HTTP_FILE = b"x-cadde-resource-api-type: file/http\r\nx-cadde-resource-url: ROOT/cadde/resource"
+GARBAGE = [
+    (b"GET /cadde/api/v4/catalog?q=%ff%fe&rows=-1 HTTP/1.1", b""),
+    (b"GET /cadde/api/v4/catalog?q=" + b"a" * 3000 + b" HTTP/1.1", b""),
+    (b"GET /cadde/api/v4/catalog?" + b"&".join([b"q=%E6%97%A5"] * 900) + b" HTTP/1.1", b""),
+    (b"GET /cadde/api/v4/catalog?rows=99999999999999999999 HTTP/1.1", b""),
+    (b"GET /cadde/api/v4/catalog HTTP/1.1", b"x-cadde-search: \xe6\x97\xa5\r\n"),
+    (b"GET /cadde/api/v4/file HTTP/1.1", b"x-cadde-resource-url: " + b"h" * 9000 + b"\r\n"),
+    (
+        b"GET /cadde/api/v4/file HTTP/1.1",
+        HTTP_FILE + b"/%ff%zz/99999999999\r\n",
+    ),
+    (
+        b"GET /cadde/api/v4/file HTTP/1.1",
+        HTTP_FILE + b"/../../0\r\n",
+    ),
+    (b"POST /cadde/api/v4/file HTTP/1.1", b"content-length: 0\r\n"),
+    (b"GET /ods/data/%2e%2e/%2e%2e/etc/passwd/0 HTTP/1.1", b"api-key: key\r\n"),
+    (b"GET /ods/data/%00%ff/0 HTTP/1.1", b"api-key: key\r\n"),
+    (b"GET /ods/data/x/" + b"9" * 400 + b" HTTP/1.1", b"api-key: key\r\n"),
+    (b"GET /ods/catalog HTTP/1.1", b"api-key: key\r\nx-trackingid: \xff\xfe'\"\r\n"),
+    (b"GET /ods/catalog HTTP/1.1", b"api-key: \xff\r\naccept: text/turtle;q=\xff\r\n"),
+]
+
+
+def test_garbage_is_refused_and_never_a_fault_of_ours() -> None:
+    async def story() -> None:
+        desk = OneDataset()
+        app = Starlette()
+        async with serving(app) as address:
+            app.router.routes += CaddeDoor(desk, address, "EU-1").routes()
+            app.router.routes += OdsDoor(desk, address, lambda: NOW).routes()
+            port = int(address.rpartition(":")[2])
+            for line, more in GARBAGE:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                head = b"\r\nhost: x\r\nauthorization: Bearer good\r\nconnection: close\r\n"
+                writer.write(line + head + more.replace(b"ROOT", address.encode()) + b"\r\n")
+                answer = await reader.read()
+                writer.close()
+                await writer.wait_closed()
+                status = int(answer.split(b" ", 2)[1])
+                assert status < 500, (line, answer[:200])
+        assert desk.opened == []
+
+    run(story)
