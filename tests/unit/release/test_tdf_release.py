@@ -222,15 +222,33 @@ def test_a_file_without_its_labels_is_refused() -> None:
 
 
 def test_a_payload_that_is_no_folder_is_refused() -> None:
+    for payload in (b"no zip", _zip({"a": b"x"}), b""):
+        with pytest.raises((VerifyError, SealedReleaseError)):
+            unseal(_with_payload(payload))
+
+
+def _with_payload(payload: bytes) -> bytes:
+    """Sealed by the office itself, everything else as it should be."""
     signer = TdfSigner({"SEC/sign": OFFICE}, release().statement.digest)
     good = open_tdf(MemoryAccess(seal(release().folder)), services(), TdfPins(PINNED))
     labels = tuple(replace(a, binding="") for a in good.manifest.assertions)
-    for payload in (b"no zip", _zip({"../up": b"x"}), _zip({"a": b"x"})):
-        sink = io.BytesIO()
-        made = TdfPlan(plan().key_access, good.manifest.policy, labels, signer=signer)
-        write_tdf([payload], sink, made, randomness("payload"))
-        with pytest.raises((VerifyError, SealedReleaseError)):
-            unseal(sink.getvalue())
+    made = TdfPlan(plan().key_access, good.manifest.policy, labels, signer=signer)
+    sink = io.BytesIO()
+    write_tdf([payload], sink, made, randomness("payload"))
+    return sink.getvalue()
+
+
+def test_a_name_that_leads_out_is_refused_even_from_the_office() -> None:
+    assert unseal(_with_payload(_zip(release().folder))).files == release().folder
+    with pytest.raises(VerifyError, match="leads out"):
+        unseal(_with_payload(_zip({**release().folder, "../up": b"x"})))
+
+
+def test_a_folder_beyond_the_limit_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = seal(release().folder)
+    monkeypatch.setattr("delian.release.ztdf.MAX_FOLDER_BYTES", 1000)
+    with pytest.raises(SealedReleaseError, match="larger than allowed"):
+        unseal(data)
 
 
 def _zip(files: Mapping[str, bytes]) -> bytes:
