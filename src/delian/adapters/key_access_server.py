@@ -4,6 +4,7 @@ Bodies are bounded before and after decompression. What goes wrong is answered w
 error object; a text that comes from inside never leaves.
 """
 
+import asyncio
 import base64
 import binascii
 import functools
@@ -13,9 +14,10 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from delian.adapters.key_access_calls import (
     Answer,
@@ -41,6 +43,7 @@ from delian.exchange.key_access_errors import (
 from delian.terms.errors import DelianError, InputError, RefusedError, UnavailableError
 
 MAX_BODY_BYTES = 1024 * 1024
+MAX_AT_ONCE, BODY_SECONDS = 128, 20.0
 _SERVICES = "/policy.kasregistry.KeyAccessServerRegistryService/ListKeyAccessServers"
 _VALUES = "/policy.attributes.AttributesService/GetAttributeValuesByFqns"
 _WELL_KNOWN = "/wellknownconfiguration.WellKnownService/GetWellKnownConfiguration"
@@ -78,7 +81,25 @@ def key_access_routes(service: KeyAccess) -> list[Route]:
         Route(path, functools.partial(_token, service), methods=["POST"])
         for path in ("/token", "/protocol/openid-connect/token")
     ]
-    return routes
+    turns = asyncio.BoundedSemaphore(MAX_AT_ONCE)
+    return [_in_turn(route, turns) for route in routes]
+
+
+def _in_turn(route: Route, turns: asyncio.Semaphore) -> Route:
+    """The same route; where too many calls are being answered, the next is sent away."""
+    inner = route.app
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if turns.locked():
+            message = {"code": "resource_exhausted", "message": "too many calls at once"}
+            busy = JSONResponse(message, 429, {"retry-after": "1"})
+            await busy(scope, receive, send)
+            return
+        async with turns:
+            await inner(scope, receive, send)
+
+    route.app = app
+    return route
 
 
 # --- Connect ---------------------------------------------------------------------------------
@@ -220,13 +241,17 @@ async def _body(request: Request) -> bytes:
     """The whole body, bounded on the wire and after decompression.
 
     Raises:
-        KeyRequestError: it is larger, or compressed in another way than gzip.
+        KeyRequestError: it is larger, slower, or compressed in another way than gzip.
     """
     held = bytearray()
-    async for part in request.stream():
-        held += part
-        if len(held) > MAX_BODY_BYTES:
-            raise KeyRequestError("the body is too large")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in request.stream():
+                held += part
+                if len(held) > MAX_BODY_BYTES:
+                    raise KeyRequestError("the body is too large")
+    except (TimeoutError, ClientDisconnect) as error:
+        raise KeyRequestError("the body did not arrive in time") from error
     return _decompress(bytes(held), request.headers.get("content-encoding", ""))
 
 

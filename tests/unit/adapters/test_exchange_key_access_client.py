@@ -207,6 +207,7 @@ ANSWERS: list[tuple[int, Any, type[DelianError]]] = [
     (200, b"[" * 100_000, KeyAnswerError),
     (200, b"\xff", KeyAnswerError),
     (200, b"x" * (256 * 1024 + 1), KeyAnswerError),
+    (200, result(status="fail") | {"more": "x" * 256 * 1024}, KeyAnswerError),
     (307, "redirect", KeyAnswerError),
     (400, {"code": "invalid_argument"}, KeyAnswerError),
     (401, {"code": "unauthenticated"}, KeyDeniedError),

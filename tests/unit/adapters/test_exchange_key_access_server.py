@@ -1,5 +1,6 @@
-"""The wire of key access: spellings, compression, chunks, Connect in its GET form, hostile bodies."""
+"""The wire of key access: spellings, compression, chunks, the GET form, hostile bodies."""
 
+import asyncio
 import base64
 import gzip
 import json
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 
+from delian.adapters import key_access_server
 from delian.adapters.key_access_server import MAX_BODY_BYTES, key_access_routes
 from delian.exchange.key_access_wire import field, read_fields
 from delian.nodes.exchange_keys import KeyService
@@ -138,9 +140,12 @@ def hostile(app: Starlette) -> list[tuple[str, Heard]]:
     """Bodies that are too large, too deep, cut off or of another kind."""
     zero = gzip.compress(bytes(64 * 1024 * 1024), 9)
     packed = ("content-encoding", "gzip")
+    good, zeros = field(1, "rsa:2048"), field(9, bytes(2 * MAX_BODY_BYTES))
     return [
         ("large", ask(app, "POST", PUBLIC, [bytes(65536)] * 17, [PROTO])),
         ("bomb", ask(app, "POST", PUBLIC, zero, [PROTO, packed])),
+        ("a good bomb", ask(app, "POST", PUBLIC, gzip.compress(good + zeros), [PROTO, packed])),
+        ("no end", ask(app, "POST", PUBLIC, gzip.compress(good)[:-8], [PROTO, packed])),
         ("no gzip", ask(app, "POST", PUBLIC, b"abc", [PROTO, packed])),
         ("cut gzip", ask(app, "POST", PUBLIC, gzip.compress(b"abcabc")[:-6], [PROTO, packed])),
         ("two gzips", ask(app, "POST", PUBLIC, gzip.compress(b"") * 2, [PROTO, packed])),
@@ -167,7 +172,7 @@ def test_the_largest_body_is_read(app: Starlette) -> None:
     body = field(1, "rsa:2048") + field(9, bytes(padding))
     assert len(body) == MAX_BODY_BYTES
     assert ask(app, "POST", PUBLIC, body, [PROTO]).status == 200
-    assert ask(app, "POST", PUBLIC, body + b"\x08", [PROTO]).status == 400
+    assert ask(app, "POST", PUBLIC, body + field(9, b""), [PROTO]).status == 400
 
 
 @pytest.mark.parametrize("kind", ["", "text/plain", "application/grpc", "application/connect+json"])
@@ -227,3 +232,57 @@ def test_a_service_whose_file_is_away_says_so(tmp_path: Path) -> None:
     assert (heard.status, heard.plain()["code"]) == (503, "unavailable")
     form = b"grant_type=client_credentials&client_id=a&client_secret=b"
     assert ask(app, "POST", "/token", form).plain() == {"error": "temporarily_unavailable"}
+
+
+def test_a_body_that_does_not_arrive_is_given_up(
+    app: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deadline is set to nothing, so that nobody has to wait for it."""
+    monkeypatch.setattr(key_access_server, "BODY_SECONDS", 0.0)
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    head = [(b"content-type", b"application/proto")]
+    scope = {"type": "http", "method": "POST", "path": PUBLIC, "headers": head, "query_string": b""}
+    asyncio.run(app(scope, receive, send))
+    assert sent[0]["status"] == 400
+    assert b"in time" in sent[1]["body"]
+
+
+def test_too_many_calls_at_once_are_sent_away(
+    service: KeyService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_access_server, "MAX_AT_ONCE", 2)
+    app = Starlette(routes=key_access_routes(service))
+    statuses: list[int] = []
+
+    async def whole() -> None:
+        hold = asyncio.Event()
+
+        async def receive() -> Any:
+            await hold.wait()
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Any) -> None:
+            if "status" in message:
+                statuses.append(message["status"])
+
+        head = [(b"content-type", b"application/proto")]
+        calls = []
+        for _ in range(4):
+            scope = {"type": "http", "method": "POST", "path": PUBLIC, "headers": head}
+            calls.append(asyncio.create_task(app(scope | {"query_string": b""}, receive, send)))
+            await asyncio.sleep(0)
+        while len(statuses) < 2:
+            await asyncio.sleep(0)
+        hold.set()
+        await asyncio.gather(*calls)
+
+    asyncio.run(whole())
+    assert statuses == [429, 429, 200, 200]
+    assert ask(app, "POST", PUBLIC, b"", [PROTO]).status == 200
