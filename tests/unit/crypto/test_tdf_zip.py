@@ -13,6 +13,7 @@ import pytest
 
 from delian.crypto.tdf_errors import TdfFormError, TdfTamperedError
 from delian.crypto.tdf_zip import MemoryAccess, exactly, fill_exactly, read_directory, read_entry
+from delian.crypto.tdf_zip_write import ZipWriter
 
 FULL, FULL16 = 0xFFFFFFFF, 0xFFFF
 CONTENTS = {"0.payload": b"sealed pieces", "0.manifest.json": b"{}"}
@@ -372,3 +373,35 @@ def test_an_entry_beyond_its_limit_is_refused() -> None:
     assert read_entry(source, entry, max_bytes=SIZE) == CONTENTS["0.payload"]
     with pytest.raises(TdfFormError, match="larger than allowed"):
         read_entry(source, entry, max_bytes=SIZE - 1)
+
+
+class _Nowhere:
+    def write(self, data: object, /) -> None:
+        del data
+
+
+class _Huge(bytes):
+    def __len__(self) -> int:
+        return FULL
+
+
+@pytest.mark.parametrize("name", ["a", "", "é", "x" * 256])
+def test_every_entry_is_written_under_a_name_of_its_own(name: str) -> None:
+    archive = ZipWriter(_Nowhere())
+    archive.add("a", b"x")
+    with pytest.raises(TdfFormError, match="name of its own"):
+        archive.add(name, b"y")
+    with pytest.raises(TdfFormError, match="name of its own"):
+        archive.begin(name, size=None)
+
+
+def test_entries_are_begun_before_they_end_and_fit() -> None:
+    archive = ZipWriter(_Nowhere())
+    with pytest.raises(TdfFormError, match="no entry"):
+        archive.end(crc=0, size=0)
+    archive.begin("a", size=None)
+    archive.end(crc=0, size=0)
+    with pytest.raises(TdfFormError, match="no entry"):
+        archive.end(crc=0, size=0)
+    with pytest.raises(TdfFormError, match="too large"):
+        archive.add("b", _Huge(b"x"))
