@@ -204,6 +204,7 @@ def test_a_repetition_is_known_and_another_message_is_not():
         assert fingerprint(replace(agreement, agreement=other)) != fingerprint(agreement)
     offer = say.ContractOffer("p", OFFER, "c")
     assert fingerprint(replace(offer, offer=replace(OFFER, id="x"))) != fingerprint(offer)
+    assert fingerprint(offer, "one") == fingerprint(offer, "one") != fingerprint(offer, "two")
 
 
 # --- JSON from strangers ------------------------------------------------------------------------

@@ -1,9 +1,10 @@
 """When two messages are the same message, sent twice.
 
-May touch: values. The protocol numbers no messages, and peers retry with other identifiers at the
-root of the body, other times, even another identifier of the agreement. What a message *says* is
-compared, not its bytes. Whether a message is taken decides the state first: only one that does
-not fit the state is looked up among those already answered.
+May touch: values. The protocol numbers no messages, and peers retry at other times, even with
+another identifier of the agreement. What a message *says* is compared, not its bytes; one that
+carries a name of its own (``@id`` at the root) is repeated only under that name. Whether a
+message is taken decides the state first: only one that does not fit the state is looked up among
+those already answered.
 """
 
 import hashlib
@@ -13,16 +14,22 @@ from delian.exchange.odrl import Policy
 from delian.exchange.plain import to_bytes
 
 
-def fingerprint(message: Message) -> bytes:
+def fingerprint(message: Message, name: str | None = None) -> bytes:
     """A digest over what *message* says.
+
+    Args:
+        message: What was sent.
+        name: The name that the message gives itself, if it does.
 
     Guarantees:
         Equal for a message and its repetition under another agreement identifier or time;
-        different where kind, process, terms, parties, address or reasons differ
+        different where name, kind, process, terms, parties, address or reasons differ
         (``tests/property/test_exchange_messages.py``).
     """
     plain = message.to_plain()
     del plain["@context"]
+    if name is not None:
+        plain["@id"] = name
     match message:
         case ContractAgreement(agreement=policy):
             plain["agreement"] = [policy.target, policy.assignee, policy.terms_digest]

@@ -229,7 +229,9 @@ class Connector:
         if not is_plain(plain):
             plain = normalise(plain)
         message = read(endpoint.message, plain)
-        heard = Heard(hashlib.sha256(request.body).digest(), fingerprint(message), "@id" in plain)
+        name = plain.get("@id")
+        meaning = fingerprint(message, name if isinstance(name, str) else None)
+        heard = Heard(hashlib.sha256(request.body).digest(), meaning, name is not None)
         if self._known.get(who.id) != who:
             await self._remember(who)
         if endpoint.is_first:
