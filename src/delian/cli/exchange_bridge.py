@@ -1,7 +1,4 @@
-"""``delian exchange bridge`` and ``exchange identity``: foreign data spaces and their parties.
-
-Two commands for the group ``exchange``: :func:`commands` names them.
-"""
+"""``delian exchange bridge`` and ``exchange identity``: foreign data spaces and their parties."""
 
 import asyncio
 from collections.abc import Mapping
@@ -34,11 +31,6 @@ class NotPinnedError(InputError):
     """A pinned key is not written as ``keyid=algorithm:key``."""
 
     code = "not-pinned"
-
-
-def commands() -> tuple[click.Command, ...]:
-    """What the group ``exchange`` takes up."""
-    return (bridge, identity)
 
 
 @click.command("bridge")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from delian.cli.exchange_bridge import NotPinnedError, commands
+from delian.cli.exchange_bridge import NotPinnedError, bridge, identity
 from delian.crypto.sign import PrivateKey
 from delian.exchange.bridge_errors import CheckDigitError
 from delian.exchange.foreign_name import ForeignName, Scheme
@@ -23,7 +23,7 @@ PROVIDER = "1180001038380"
 
 
 def run(*words: object) -> Result:
-    command = {c.name: c for c in commands()}[str(words[0])]
+    command = {"bridge": bridge, "identity": identity}[str(words[0])]
     return CliRunner().invoke(command, [str(w) for w in words[1:]], catch_exceptions=False)
 
 
