@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from delian.label import Label, Marking, Reader, join, may_read
+from delian.label import Marking, Reader, join, may_read
 from delian.standards.errors import NotSharedError
 from delian.standards.portion import REFERENCE, Document, Picture, Portion, label_of, walk
 
@@ -126,13 +126,18 @@ class _Judge:
 
     def __init__(self, document: Document, reader: Reader, now_utc: datetime) -> None:
         self._document, self._reader, self._now = document, reader, now_utc
-        self._known: dict[Label | None, tuple[bool, Marking]] = {}
+        # By identity: the document keeps its labels alive; to hash one costs more than a verdict.
+        self._known: dict[int, tuple[bool, Marking]] = {}
 
     def _decided(self, portion: Portion) -> tuple[bool, Marking]:
-        if portion.label not in self._known:
+        known = self._known.get(id(portion.label))
+        if known is None:
             marking = label_of(self._document, portion, self._now).marking
-            self._known[portion.label] = may_read(self._reader, marking).allowed, marking
-        return self._known[portion.label]
+            known = self._known[id(portion.label)] = (
+                may_read(self._reader, marking).allowed,
+                marking,
+            )
+        return known
 
     def allows(self, portion: Portion) -> bool:
         return self._decided(portion)[0]
@@ -148,6 +153,7 @@ class _Maker:
         self._visible, self._judge = visible, judge
         self._counted = dict.fromkeys(_COUNTED, 0)
         self._marking: Marking | None = None
+        self._last: Marking | None = None
 
     @property
     def marking(self) -> Marking:
@@ -159,8 +165,11 @@ class _Maker:
     def shown(self, portion: Portion, number: str) -> Shown:
         """The copy of a visible portion, with everything visible below it."""
         marking = self._judge.marking(portion)
-        if self._marking is None or self._marking != marking:
-            self._marking = marking if self._marking is None else join(self._marking, marking)
+        if self._marking is None:
+            self._marking = marking
+        elif marking is not self._last:
+            self._marking = join(self._marking, marking)
+        self._last = marking
         if portion.kind in self._counted:
             self._counted[portion.kind] += 1
             number = str(self._counted[portion.kind])
@@ -197,6 +206,8 @@ class _Maker:
 
     def _pieces(self, text: str) -> tuple[Piece, ...]:
         """Words and references; one to a hidden portion is like one to a portion that never was."""
+        if "[[" not in text:
+            return (text,) if text else ()
         parts = REFERENCE.split(text)
         pieces: list[Piece] = []
         for place, part in enumerate(parts):

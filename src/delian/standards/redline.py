@@ -285,22 +285,42 @@ def _compared(
     def into(piece: Piece) -> str:
         return said(piece, new_numbers, new_language)
 
-    if a == b:
-        return _joined([("same", "".join(map(into, b)))])
-    if len(a) * len(b) > _MAX_PAIRS or not a or not b:
-        return _joined([("out", "".join(map(out, a))), ("in", "".join(map(into, b)))])
-    words: list[tuple[Side, str]] = []
-    for tag, i, j, k, m in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
-        if tag == "equal":
-            words.append(("same", "".join(map(into, b[k:m]))))
-            continue
-        words.append(("out", "".join(map(out, a[i:j]))))
-        words.append(("in", "".join(map(into, b[k:m]))))
+    start, stop = _alike(a, b)
+    words: list[tuple[Side, str]] = [("same", "".join(map(into, b[:start])))]
+    was, now = a[start : len(a) - stop], b[start : len(b) - stop]
+    if len(was) * len(now) > _MAX_PAIRS or not was or not now:
+        words += [("out", "".join(map(out, was))), ("in", "".join(map(into, now)))]
+    else:
+        for tag, i, j, k, m in SequenceMatcher(None, was, now, autojunk=False).get_opcodes():
+            if tag == "equal":
+                words.append(("same", "".join(map(into, now[k:m]))))
+                continue
+            words.append(("out", "".join(map(out, was[i:j]))))
+            words.append(("in", "".join(map(into, now[k:m]))))
+    words.append(("same", "".join(map(into, b[len(b) - stop :]))))
     return _joined(words)
 
 
+def _alike(a: Sequence[Piece], b: Sequence[Piece]) -> tuple[int, int]:
+    """How many tokens are alike at the beginning, and at the end of the rest."""
+    short = min(len(a), len(b))
+    start = 0
+    while start < short and a[start] == b[start]:
+        start += 1
+    stop = 0
+    while stop < short - start and a[-1 - stop] == b[-1 - stop]:
+        stop += 1
+    return start, stop
+
+
 def _joined(words: Sequence[tuple[Side, str]]) -> tuple[Words, ...]:
-    return tuple(Words(side, text) for side, text in words if text)
+    joined: list[Words] = []
+    for side, text in words:
+        if text and joined and joined[-1].side == side:
+            joined[-1] = Words(side, joined[-1].text + text)
+        elif text:
+            joined.append(Words(side, text))
+    return tuple(joined)
 
 
 def _marked(words: Sequence[Words]) -> str:

@@ -165,7 +165,7 @@ def test_a_redline_shows_words():
     new = edited(standard(), "scope", text="All blue widgets; see [[bands]].")
     found = redline(cut(standard(), EU, NOW), cut(new, EU, NOW))
     page = marked(found).decode()
-    assert "All** blue** widgets; see clause 2" in page
+    assert "All **blue **widgets; see clause 2" in page
     assert "~~ and a provision that is not part of this edition~~" in page
     assert "Ed ~~2~~**3**" in page
     assert kinds(standard(), new) == [("edited", "1")]
