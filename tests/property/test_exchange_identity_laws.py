@@ -30,7 +30,7 @@ from delian.exchange.jose import SigningKey, take_apart
 from delian.exchange.status_list import is_set, pack, unpack, with_bits
 from delian.terms.errors import DelianError
 
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=25, deadline=None)
 KEY = SigningKey.from_pem(
     "did:web:a.example#k",
     ec.generate_private_key(ec.SECP256R1()).private_bytes(
