@@ -9,7 +9,8 @@ import pkgutil
 from pathlib import Path
 
 import delian
-from delian.nodes.settings import SETTINGS
+from delian.nodes.exchange_settings import EXCHANGE_SETTINGS
+from delian.nodes.settings import SETTINGS, Setting
 from delian.terms.errors import DelianError
 
 DOCS = Path(__file__).resolve().parent
@@ -73,14 +74,30 @@ def errors() -> str:
     return "\n".join(page)
 
 
+EXCHANGE_HEAD = """
+## A connector
+
+A connector reads `exchange.toml` in its home, table `[exchange]`; a variable `DELIAN_EXCHANGE_<NAME>` wins over the file.
+The table `[exchange.identity]` says whom it believes: see [identities](howto/identities.md).
+
+| name | default | unit | meaning |
+|---|---|---|---|
+"""  # noqa: E501
+
+
 def settings() -> str:
     """The page of settings."""
+    return SETTINGS_HEAD + rows_of(SETTINGS) + EXCHANGE_HEAD + rows_of(EXCHANGE_SETTINGS)
+
+
+def rows_of(table: tuple[Setting, ...]) -> str:
+    """A table of settings."""
     rows = []
-    for setting in SETTINGS:
+    for setting in table:
         default = "required" if setting.default is None else f"`{setting.default}`"
         shown = "empty" if setting.default == "" else default
         rows.append(f"| `{setting.name}` | {shown} | {setting.unit} | {setting.sentence} |\n")
-    return SETTINGS_HEAD + "".join(rows)
+    return "".join(rows)
 
 
 def index(page: str) -> str:
