@@ -99,6 +99,11 @@ def publish(
 def _release(place: Place, source: Path, root: Path, terms: Terms, now: datetime) -> Ready:
     """The release, sealed where this node seals what it offers."""
     settings = load_exchange(place.home)
+    if settings.releases:
+        raise PublishChoiceError(
+            "this node follows a folder of releases, and offers what lies there",
+            hint=f"put the release into {settings.path(settings.releases)}",
+        )
     if not settings.key_access:
         return ready_release(place, source, root, terms, now)
     room = open_key_room(place.home, settings.address, SystemClock())
