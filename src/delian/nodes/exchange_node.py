@@ -24,6 +24,7 @@ from delian.adapters.peer_guard import Guard
 from delian.exchange.catalogue import Dataset
 from delian.exchange.negotiation import Negotiation
 from delian.exchange.reactions import Participant
+from delian.exchange.words import Role
 from delian.nodes.exchange import Connector, Parts
 from delian.nodes.exchange_data import Asset
 from delian.nodes.exchange_delivery import Patience
@@ -194,6 +195,8 @@ def _bridged(
 
 def _judge(connector: Connector, desk: PolicyDesk) -> Any:
     async def judge(n: Negotiation) -> list[str]:
+        if n.role is Role.CONSUMER:
+            return []
         claims = await connector.store.step(lambda t: t.claims(n.peer))
         answer = desk.answer(n.agreement or n.offer, Participant(n.peer, claims))
         return [finding.to_text() for finding in answer.findings]
