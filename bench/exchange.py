@@ -7,34 +7,23 @@ loopback in the same run (``tests/loopback_rig.py``), or the goal where nothing 
 """
 
 import asyncio
-import contextlib
-import http.client
-import json
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from delian.nodes.exchange_settings import did_of
 from tests import loopback_rig
-from tests.exchange_process import CATALOG, publish
+from tests.exchange_children import Child
+from tests.exchange_process import CATALOG
 
-ROOT = Path(__file__).resolve().parents[1]
 OFFERS = 3000
 SEQUENTIAL, WIDTH = 300, 32
 MANY, ALL = 2000, 10_000
 STARTS = 5
 NEGOTIATION = ("negotiation_p50_ms", "negotiation_p99_ms", "negotiations_per_s", "lost")
 CATALOGUE = ("catalogue_ms", "catalogue_last_ms", "catalogue_one_ms")
-SERVE = (
-    "import sys; from pathlib import Path; from delian.nodes.exchange_node import serve; "
-    "serve(Path(sys.argv[1]))"
-)
 GOALS = {"start_ms": 800, "memory_idle_mb": 90, "memory_mb": 150}
 
 
@@ -69,7 +58,7 @@ def _figures(folder: Path, only: Sequence[str] | None) -> Iterator[dict[str, Any
             yield figure("memory_mb", used, "MB", GOALS["memory_mb"], negotiations=count)
 
 
-def _negotiations(consumer: "Child", provider: "Child", count: int) -> Iterator[dict[str, Any]]:
+def _negotiations(consumer: Child, provider: Child, count: int) -> Iterator[dict[str, Any]]:
     order = {"do": "negotiate", "base": provider.base, "peer": provider.did}
     consumer.order({**order, "count": 20, "width": 1})
     bare_ms, bare_per_s = asyncio.run(loopback_rig.measure(SEQUENTIAL, WIDTH))
@@ -83,7 +72,7 @@ def _negotiations(consumer: "Child", provider: "Child", count: int) -> Iterator[
     yield {"id": "lost", "value": lost, "unit": f"of {count + SEQUENTIAL}"}
 
 
-def _catalogue(consumer: "Child", provider: "Child") -> Iterator[dict[str, Any]]:
+def _catalogue(consumer: Child, provider: Child) -> Iterator[dict[str, Any]]:
     order = {"do": "catalogue", "base": provider.base, "peer": provider.did}
     wanted = {"property": "id", "operator": "=", "value": "urn:dataset:01500"}
     first = {**order, "path": "/catalog/request", "body": CATALOG, "runs": 30}
@@ -127,97 +116,3 @@ def figure(name: str, value: float, unit: str, reference: float, **more: Any) ->
         "ratio": ratio,
         **more,
     }
-
-
-class Child:
-    """A connector's process.
-
-    Args:
-        home: Of the connector; made where there is none.
-        command: What runs it; None for the one that takes orders.
-    """
-
-    def __init__(self, home: Path, command: list[str] | None = None) -> None:
-        self.home = home
-        script = str(ROOT / "tests" / "exchange_process.py")
-        self._command = command or [sys.executable, "-P", script, str(home)]
-        self._takes_orders = command is None
-        self.base, self.started_ms = "", 0.0
-
-    @classmethod
-    def serving(cls, home: Path, offers: int | None = None) -> "Child":
-        """The process of a node in service, as ``delian exchange serve`` runs it."""
-        if not (home / "exchange.toml").exists():
-            with cls(home):
-                pass
-        if offers is not None:
-            publish(home, offers)
-        return cls(home, [sys.executable, "-P", "-c", SERVE, str(home)])
-
-    def __enter__(self) -> Self:
-        begin = time.perf_counter()
-        self._process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=ROOT,
-            env={"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PATH": "/usr/bin:/bin"},
-        )
-        if self._takes_orders:
-            self.base = self._answer()["base"]
-        else:
-            text = (self.home / "exchange.toml").read_text()
-            self.base = text.partition('address = "')[2].partition('"')[0] + "/2025-1"
-            self._wait_ready()
-        self.started_ms = (time.perf_counter() - begin) * 1000
-        self.did = did_of(self.base.removesuffix("/2025-1"))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate() if not self._takes_orders else self._process.stdin.close()  # type: ignore[union-attr]
-        try:
-            self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-
-    def kill(self) -> None:
-        """kill -9."""
-        self._process.kill()
-        self._process.wait()
-
-    def order(self, order: dict[str, Any]) -> Any:
-        """Give an order; its answer."""
-        if self._process.stdin is None:
-            raise RuntimeError("the process takes no orders")
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
-        self._process.stdin.flush()
-        return self._answer()
-
-    def memory_mb(self) -> float:
-        """Resident memory."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        kilobytes = next(line for line in status.splitlines() if line.startswith("VmRSS"))
-        return int(kilobytes.split()[1]) / 1024
-
-    def _answer(self) -> Any:
-        if self._process.stdout is None:
-            raise RuntimeError("the process has no output")
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the connector ended with {self._process.wait()}")
-        return json.loads(line)
-
-    def _wait_ready(self) -> None:
-        address = self.base.partition("://")[2].partition("/")[0]
-        while self._process.poll() is None:
-            connection = http.client.HTTPConnection(address, timeout=5)
-            with contextlib.suppress(OSError), contextlib.closing(connection):
-                connection.request("GET", "/.well-known/dspace-version")
-                if connection.getresponse().status == 200:
-                    return
-            time.sleep(0.002)
-        raise RuntimeError(f"the connector ended with {self._process.returncode}")

@@ -37,13 +37,7 @@ def read_object(
         raise MessageError("the body is larger than this message may be")
     _refuse_depth(data, max_depth)
     try:
-        value = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_unique,
-            parse_float=_finite,
-            parse_constant=_no_constant,
-            parse_int=_whole,
-        )
+        value = _READER.decode(data.decode("utf-8"))
         if b"\\u" in data:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
@@ -184,3 +178,11 @@ def _whole(digits: str) -> int:
     if len(digits) > _MAX_INT_DIGITS:
         raise MessageError("a number is too long")
     return int(digits)
+
+
+_READER = json.JSONDecoder(
+    object_pairs_hook=_unique,
+    parse_float=_finite,
+    parse_constant=_no_constant,
+    parse_int=_whole,
+)
