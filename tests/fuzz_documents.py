@@ -16,6 +16,7 @@ from delian.contribute.receipt import Receipt
 from delian.contribute.sheet import make_sheet
 from delian.contribute.split import Sent, contribute
 from delian.crypto import ledger
+from delian.crypto.tdf_origin import Origin
 from delian.label import (
     DELIAN_LEAGUE,
     NATO_LIKE,
@@ -150,6 +151,7 @@ def documents() -> list[bytes]:
         canonical(ROUND.roster.to_plain()),
         POLICY.to_wire(),
         label().to_wire(),
+        Origin(TERMS, TERMS, None, bytes(96)).to_wire(),
         *spoken().values(),
         *of_the_round(),
         *of_the_release(),

@@ -30,13 +30,15 @@ from delian.contribute.workbook import read_workbook
 from delian.crypto.chunked import MemorySource, open_chunks, seal_chunks
 from delian.crypto.seal import SealPrivate, seal, unseal
 from delian.crypto.sign import PrivateKey
+from delian.crypto.tdf_manifest_read import read_manifest
+from delian.crypto.tdf_read import FOREIGN_FILE
 from delian.label import stanag4774, stanag5636
 from delian.label.xml_guard import parse_xml
 from delian.release.statement import read_statement
 from delian.terms.encode import parse
 from delian.terms.errors import DelianError
 from delian.terms.party import Roster
-from tests import fuzz_documents
+from tests import fuzz_documents, tdf_world
 from tests.silence_world import seeded
 
 ROOMS = (
@@ -99,11 +101,26 @@ def listed() -> Iterator[Target]:
     policy = fuzz_documents.POLICY
     yield Target("xml", parse_xml, (xml,))
     yield Target("stanag4774", lambda d: stanag4774.from_xml(d, policy), (xml,))
+    file, key = tdf_world.write(tdf_world.plan(signed=True))
+    manifest = json.dumps(tdf_world.TdfFile.of(file, key).manifest).encode()
+    yield Target("tdf manifest", read_manifest, (manifest,))
+    yield Target("tdf file", read_foreign, (file, file[-3000:]))
+    yield Target("tdf file of a pinned originator", read_pinned, (file,))
     yield Target("stanag5636", lambda d: stanag5636.from_json(d, policy), (ocl,))
 
 
 def read_partnership(data: bytes) -> Roster:
     return Roster.from_toml(data.decode("utf-8", "replace"))
+
+
+def read_foreign(data: bytes) -> bytes:
+    return tdf_world.read(data, FOREIGN_FILE)
+
+
+def read_pinned(data: bytes) -> None:
+    """Whatever is done to the file, it gives what was signed or nothing."""
+    if tdf_world.read(data, tdf_world.PINNED) != tdf_world.PLAIN:
+        raise RuntimeError("a damaged file gave other bytes")
 
 
 def open_pieces(data: bytes) -> None:
