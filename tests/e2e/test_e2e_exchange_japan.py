@@ -7,6 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+import pytest
+
 from delian.adapters.peer_client import PeerClient
 from delian.adapters.peer_guard import Guard
 from delian.exchange.actions import Complete
@@ -115,6 +118,57 @@ def test_a_guest_gets_no_more_than_the_policy_gives(tmp_path: Path) -> None:
             refused = await guest.fetch(url, "file/http")
             assert refused["status"] == 403
             assert "purpose" in json.loads(refused["body"])["detail"]
+
+    run(story)
+
+
+def test_a_counted_offer_counts_a_guests_visits(tmp_path: Path) -> None:
+    async def story() -> None:
+        home = tmp_path / "eu"
+        papers = identity_papers(home, JP_DID, Scheme.CADDE, JP_USER)
+        settings = papers + door("cadde", 'provider = "EU-DELIAN-1"')
+        async with node(home, "did:web:delian.example", settings) as ours:
+            once = Rule("use", (Constraint("count", "lteq", 1),))
+            await publish(tmp_path, ours, replace(release(), offers=(counted(once),)))
+            guest = CaddeConsumer(ours.root, token(JP_USER))
+            url = f"{ours.root}/cadde/resource/{DATASET.replace(':', '%3A')}/0"
+            assert (await guest.fetch(url, "file/http"))["status"] == 200
+            refused = await guest.fetch(url, "file/http")
+            assert refused["status"] == 403
+            assert "count" in json.loads(refused["body"])["detail"]
+
+    run(story)
+
+
+def counted(rule: Rule) -> Policy:
+    return Policy("Offer", "urn:offer:once", (rule,))
+
+
+def test_withdrawal_stops_what_flows_to_a_guest(tmp_path: Path) -> None:
+    async def story() -> None:
+        home = tmp_path / "eu"
+        papers = identity_papers(home, JP_DID, Scheme.CADDE, JP_USER)
+        settings = papers + door("cadde", 'provider = "EU-DELIAN-1"')
+        async with node(home, "did:web:delian.example", settings) as ours:
+            large = tmp_path / "large.bin"
+            with large.open("wb") as out:
+                out.truncate(96 * 1024 * 1024)
+            asset = Asset(large, "application/octet-stream", "sha256:" + "0" * 64, 96 * 1024**2)
+            await ours.connector.publish(release(), asset)
+            headers = {
+                "x-cadde-resource-url": f"{ours.root}/cadde/resource/{DATASET}/0",
+                "x-cadde-resource-api-type": "file/http",
+                "Authorization": f"Bearer {token(JP_USER)}",
+            }
+            url = f"{ours.root}/cadde/api/v4/file"
+            async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as got:
+                assert await got.content.readexactly(1000) == bytes(1000)
+                assert await ours.connector.withdraw(DATASET, "recalled") == 1
+                with pytest.raises(aiohttp.ClientPayloadError):
+                    while await got.content.read(1 << 20):
+                        pass
+            stopped = await ours.connector.process(got.headers["x-cadde-provenance"])
+            assert stopped.state == "TERMINATED" and stopped.reasons == ("recalled",)
 
     run(story)
 
