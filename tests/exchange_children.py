@@ -6,11 +6,13 @@ Used by the figures (``bench/exchange.py``) and by the kill campaign.
 import contextlib
 import http.client
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from delian.nodes.exchange_settings import did_of
 from tests.exchange_process import publish
@@ -124,3 +126,76 @@ class Child:
                     return
             time.sleep(0.002)
         raise RuntimeError(f"the connector ended with {self._process.returncode}")
+
+
+class Nursery:
+    """A process that forks connectors with everything loaded; use as a context manager."""
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-P", str(ROOT / "tests" / "exchange_process.py"), "--nurse"]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PATH": "/usr/bin:/bin"},
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def bear(self, home: Path, pipes: Path) -> int:
+        """Fork a connector for *home* that takes orders from two pipes; its process id."""
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError("the nursery has no pipes")
+        names = [str(home), str(pipes) + ".orders", str(pipes) + ".answers"]
+        self._process.stdin.write(json.dumps(names).encode() + b"\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+
+class Forked(Child):
+    """A connector out of a nursery."""
+
+    def __init__(self, home: Path, nursery: Nursery) -> None:
+        super().__init__(home)
+        self._nursery = nursery
+
+    def __enter__(self) -> Self:
+        pipes = self.home.with_suffix(f".{time.monotonic_ns()}")
+        names = [f"{pipes}.orders", f"{pipes}.answers"]
+        for name in names:
+            os.mkfifo(name)
+        pid = self._nursery.bear(self.home, pipes)
+        self._process = _Adopted(pid, open(names[0], "wb"), open(names[1], "rb"))  # type: ignore[assignment]
+        for name in names:
+            os.unlink(name)
+        self.base = self._answer()["base"]
+        self.did = did_of(self.base.removesuffix("/2025-1"))
+        return self
+
+
+class _Adopted:
+    """As much of a process as :class:`Child` needs; its parent is the nursery."""
+
+    def __init__(self, pid: int, stdin: IO[bytes], stdout: IO[bytes]) -> None:
+        self.pid, self.stdin, self.stdout = pid, stdin, stdout
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self, seconds: float = 20) -> int:
+        """Until the nursery has buried it."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                os.kill(self.pid, 0)
+            except ProcessLookupError:
+                return -signal.SIGKILL
+            time.sleep(0.001)
+        raise subprocess.TimeoutExpired("connector", seconds)

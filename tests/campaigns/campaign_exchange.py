@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from tests.exchange_children import Child
+from tests.exchange_children import Child, Forked, Nursery
 from tests.exchange_process import publish
 
 PATIENCE_SECONDS = 120.0
@@ -56,6 +56,11 @@ class Campaign:
         with Child(self.homes[PROVIDER]):
             pass
         publish(self.homes[PROVIDER], 0)
+        with Nursery() as self.nursery:
+            return self.go_on(budget_seconds)
+
+    def go_on(self, budget_seconds: float) -> dict[str, Any]:
+        """Rounds, checks, and what there is to tell."""
         for name in self.homes:
             self.start(name)
         began, rounds, counts = time.monotonic(), 0, {}
@@ -83,7 +88,7 @@ class Campaign:
         }
 
     def start(self, name: str) -> None:
-        self.running[name] = Child(self.homes[name]).__enter__()
+        self.running[name] = Forked(self.homes[name], self.nursery).__enter__()
 
     def play(self) -> None:
         """Work is begun, and one or both processes die during it."""
