@@ -2,6 +2,7 @@
 
 from tests.faults import (
     faults_approve,
+    faults_exchange_identity,
     faults_label,
     faults_protect,
     faults_release,
@@ -11,6 +12,7 @@ from tests.faults.plant import Fault
 
 FAULTS: tuple[Fault, ...] = (
     *faults_approve.FAULTS,
+    *faults_exchange_identity.FAULTS,
     *faults_label.FAULTS,
     *faults_protect.FAULTS,
     *faults_release.FAULTS,

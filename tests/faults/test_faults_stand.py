@@ -5,7 +5,7 @@ import pytest
 from tests.faults.plant import ROOT, Fault, occurrences
 from tests.faults.register import FAULTS
 
-ROOMS = ("shares", "protect", "approve", "label", "release")
+ROOMS = ("shares", "protect", "approve", "label", "release", "exchange")
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)

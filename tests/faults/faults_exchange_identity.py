@@ -1,0 +1,173 @@
+"""Mistakes in the exchange room's identities."""
+
+from tests.faults.plant import Fault
+
+TOKENS = "unit/exchange/test_exchange_tokens.py"
+PRESENTED = "unit/exchange/test_exchange_presentation.py"
+DIDS = "unit/exchange/test_exchange_did.py"
+LISTS = "unit/exchange/test_exchange_status_list.py"
+MESSAGES = "unit/exchange/test_exchange_dcp_messages.py"
+LAWS = "property/test_exchange_identity_laws.py"
+
+FAULTS = (
+    Fault(
+        "exchange-identity-1",
+        "exchange/jose.py",
+        "        if self.alg not in algorithms_of(key):",
+        "        if self.alg not in (*ES256, *ED25519):",
+        "the token would choose the algorithm",
+        (TOKENS,),
+    ),
+    Fault(
+        "exchange-identity-2",
+        "exchange/self_issued.py",
+        '    if token.text("sub") != did:',
+        '    if "sub" not in token.claims:',
+        "a speaker could name another as the subject",
+        (TOKENS,),
+    ),
+    Fault(
+        "exchange-identity-3",
+        "exchange/self_issued.py",
+        "    if named != audience and named != [audience]:",
+        "    if named != audience and audience not in (named or []):",
+        "a token for several would open us, and them, too",
+        (TOKENS,),
+    ),
+    Fault(
+        "exchange-identity-4",
+        "exchange/self_issued.py",
+        "now >= expires + rules.skew_seconds",
+        "now > expires + rules.skew_seconds",
+        "a token would live one second longer than its entry among the used ones",
+        (TOKENS,),
+    ),
+    Fault(
+        "exchange-identity-5",
+        "exchange/self_issued.py",
+        "    if expires - issued > rules.max_life_seconds:",
+        "    if expires - issued > 2 * rules.max_life_seconds:",
+        "used tokens would have to be kept for longer than planned",
+        (TOKENS,),
+    ),
+    Fault(
+        "exchange-identity-6",
+        "exchange/self_issued.py",
+        'partition("#")[0] != did:',
+        'partition("#")[0] == "":',
+        "a stranger's key could sign in another's name where its document lists the key",
+        (PRESENTED,),
+    ),
+    Fault(
+        "exchange-identity-7",
+        "exchange/did.py",
+        '        ours = name.startswith(f"{did}#") and entry.get("controller", did) == did',
+        '        ours = name.startswith(f"{did}#")',
+        "a document could lend a key of another controller",
+        (DIDS,),
+    ),
+    Fault(
+        "exchange-identity-8",
+        "exchange/did.py",
+        "if strict and wanted not in self.relations.get(relation, frozenset()):",
+        "if strict and not any(wanted in held for held in self.relations.values()):",
+        "a key for one use would count for all",
+        (DIDS, PRESENTED),
+    ),
+    Fault(
+        "exchange-identity-9",
+        "exchange/did.py",
+        'part not in {".", ".."} for part in parts',
+        'part != "." for part in parts',
+        "a DID could lead to a document outside its own folder",
+        (DIDS,),
+    ),
+    Fault(
+        "exchange-identity-10",
+        "exchange/credentials.py",
+        '    if any(subject.get("id") != holder for subject in credential.subjects):',
+        '    if all(subject.get("id") != holder for subject in credential.subjects):',
+        "a credential about somebody else could ride beside one about the holder",
+        (PRESENTED,),
+    ),
+    Fault(
+        "exchange-identity-11",
+        "exchange/credentials.py",
+        "    return max(begins_known, default=0), min(ends_known, default=None)",
+        "    return max(begins_known, default=0), max(ends_known, default=None)",
+        "the later of two ends would count",
+        (PRESENTED,),
+    ),
+    Fault(
+        "exchange-identity-12",
+        "exchange/presentation.py",
+        "            if not credential.names(kinds) <= self.trust.of(credential.issuer):",
+        "            if not self.trust.of(credential.issuer):",
+        "an issuer trusted for one type would be trusted for all",
+        ("unit/nodes/test_exchange_identity.py",),
+    ),
+    Fault(
+        "exchange-identity-13",
+        "exchange/presentation.py",
+        "        if named != issuer or LIST_TYPES[entry.kind] not in kinds:",
+        "        if LIST_TYPES[entry.kind] not in kinds:",
+        "anybody's list could say that a credential still holds",
+        (PRESENTED,),
+    ),
+    Fault(
+        "exchange-identity-14",
+        "exchange/presentation.py",
+        "            check_audience(token.claims, self.did)\n",
+        "",
+        "a presentation for another verifier would count here",
+        (PRESENTED,),
+    ),
+    Fault(
+        "exchange-identity-15",
+        "exchange/status_list.py",
+        "    return bool(bits[index // 8] >> (7 - index % 8) & 1)",
+        "    return bool(bits[index // 8] >> (index % 8) & 1)",
+        "a neighbor's credential would be taken back instead",
+        (LISTS, LAWS),
+    ),
+    Fault(
+        "exchange-identity-16",
+        "exchange/status_list.py",
+        "        bits = machine.decompress(packed, MAX_LIST_BYTES + 1)",
+        "        bits = machine.decompress(packed)",
+        "a small list could fill the memory",
+        (LISTS,),
+    ),
+    Fault(
+        "exchange-identity-17",
+        "exchange/credential_schema.py",
+        "        rule = _RULES.get(keyword)",
+        "        rule = _RULES.get(keyword, _items)",
+        "a schema that is not understood would count as kept",
+        (LISTS,),
+    ),
+    Fault(
+        "exchange-identity-18",
+        "exchange/read_access.py",
+        '        if not is_theirs or now >= plain["e"]:',
+        '        if now >= plain["e"]:',
+        "whoever saw a read token could read the wallet",
+        (TOKENS,),
+    ),
+    Fault(
+        "exchange-identity-19",
+        "exchange/issuance.py",
+        "    return all(entitlements.subject(holder, one.kind) is not None for one in wanted)",
+        "    return any(entitlements.subject(holder, one.kind) is not None for one in wanted)",
+        "a holder entitled to one type would get all",
+        (MESSAGES,),
+    ),
+    Fault(
+        "exchange-identity-20",
+        "exchange/dcp_messages.py",
+        "        if issuer != speaker:",
+        "        if not speaker:",
+        "anybody could offer in a pinned issuer's name",
+        (MESSAGES,),
+    ),
+)
