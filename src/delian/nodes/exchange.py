@@ -9,26 +9,21 @@ import hashlib
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from starlette.routing import BaseRoute
 
-from delian.adapters.clock import Clock, SystemClock
 from delian.adapters.dsp_endpoints import Endpoint
-from delian.adapters.dsp_server import Bounds, DspApp, Request
+from delian.adapters.dsp_server import DspApp, Request
 from delian.adapters.exchange_codec import Process
-from delian.adapters.exchange_store import ExchangeStore
 from delian.adapters.exchange_transaction import Queued, Transaction
 from delian.adapters.json_ld import is_plain, normalise
-from delian.adapters.peer_client import PeerClient
 from delian.adapters.peer_guard import AddressRefusedError
 from delian.exchange import negotiation, transfer
 from delian.exchange.catalogue import Dataset
-from delian.exchange.catalogue_filter import Cursor, read_filter, read_token, write_token
 from delian.exchange.errors import MessageError, NotFoundHereError
 from delian.exchange.messages import (
-    CatalogRequest,
     DataAddress,
     NegotiationAnswer,
     TransferAnswer,
@@ -37,61 +32,21 @@ from delian.exchange.messages import (
 from delian.exchange.negotiation import Negotiation
 from delian.exchange.odrl import Policy
 from delian.exchange.plain import read_object, to_bytes
-from delian.exchange.reactions import Action, Complete, Participant, Reactions, Terminate
+from delian.exchange.reactions import Action, Complete, Participant, Terminate
 from delian.exchange.repeats import fingerprint
 from delian.exchange.transfer import Transfer
 from delian.exchange.version import version_document
 from delian.exchange.words import PULL, VERSION_PATH, Role, TransferState
+from delian.nodes.exchange_catalogue import CatalogueDesk
 from delian.nodes.exchange_data import Asset, DataDesk
-from delian.nodes.exchange_delivery import Delivery, Patience
-from delian.nodes.exchange_ports import (
-    EverythingVisible,
-    Identity,
-    TransferTerms,
-    Visibility,
-)
-from delian.nodes.exchange_shelf import DatasetShelf, catalog_bytes
+from delian.nodes.exchange_delivery import Delivery
+from delian.nodes.exchange_parts import Parts
+from delian.nodes.exchange_plans import Plans, Waiters
+from delian.nodes.exchange_shelf import DatasetShelf
 from delian.nodes.exchange_steps import Effects, Heard, Outgoing, Reply, Steps
 
 T = TypeVar("T")
 MAX_KNOWN_PEERS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a connector is made of.
-
-    Args:
-        participant: Our identifier.
-        root: The address below which we are reached, ``https://host[:port][/path]``.
-        store: The database.
-        identity: Who we and our peers are.
-        reactions: What we do next.
-        client: The client to peers.
-        terms: Judges transfers; None where the reactions decide alone.
-        visibility: Who may see which dataset.
-        clock: The time.
-        patience: How long delivery goes on.
-        max_open_per_peer: Open processes of one participant.
-        auth_profiles: DCP profiles that the version document names.
-        bounds: How many requests at a time, how large and how slow.
-        is_development: Describe the endpoints at ``<root>/openapi.json``.
-    """
-
-    participant: str
-    root: str
-    store: ExchangeStore
-    identity: Identity
-    reactions: Reactions
-    client: PeerClient
-    terms: TransferTerms | None = None
-    visibility: Visibility = field(default_factory=EverythingVisible)
-    clock: Clock = field(default_factory=SystemClock)
-    patience: Patience = field(default_factory=Patience)
-    max_open_per_peer: int = 10_000
-    auth_profiles: tuple[str, ...] = ()
-    bounds: Bounds = field(default_factory=Bounds)
-    is_development: bool = False
 
 
 class Connector:
@@ -103,11 +58,13 @@ class Connector:
         self.address = parts.root.rstrip("/") + VERSION_PATH
         self.shelf = DatasetShelf()
         self.data = DataDesk(parts.store, parts.client, parts.root.rstrip("/"))
+        self._catalogue = CatalogueDesk(
+            self.shelf, parts.visibility, parts.participant, self.address
+        )
         self._open: Counter[str] = Counter()
         self._known: dict[str, Participant] = {}
-        self._waiting: dict[str, list[tuple[frozenset[str], asyncio.Future[Process]]]] = {}
-        self._plans: dict[int, asyncio.TimerHandle] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._waiters = Waiters()
+        self._plans = Plans(self.now_ms, self._carry_out)
         self.delivery = Delivery(parts.client, parts.identity, self, parts.patience, self.now_ms)
         self._steps = Steps(parts.reactions, self.data, parts.terms, self, parts.max_open_per_peer)
         routes = [*parts.identity.routes(), *extra_routes]
@@ -142,16 +99,11 @@ class Connector:
             if found is not None:
                 self.delivery.put([_restored(queued, found[0])])
         for seq, pid, due_ms in plans:
-            self._plan(int(seq), str(pid), int(due_ms))
+            self._plans.put(int(seq), str(pid), int(due_ms))
 
     async def close(self) -> None:
         """Stop; what is not done stays in the store for the next run."""
-        for handle in self._plans.values():
-            handle.cancel()
-        tasks = list(self._running)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._plans.close()
         await self.delivery.close()
         await self.flush()
 
@@ -179,30 +131,11 @@ class Connector:
             self._open[after.peer] += int(not after.state.is_final) - int(was_open)
             if not self._open[after.peer]:
                 del self._open[after.peer]
-            self._wake(after)
+            self._waiters.tell(after)
         for plan in fx.plans:
-            self._plan(*plan)
+            self._plans.put(*plan)
         if fx.outgoing:
             self.delivery.put(fx.outgoing)
-
-    def _wake(self, process: Process) -> None:
-        waiting = self._waiting.get(process.pid)
-        if waiting is None:
-            return
-        for states, future in waiting:
-            if not future.done() and (process.state.value in states or process.state.is_final):
-                future.set_result(process)
-
-    def _plan(self, seq: int, pid: str, due_ms: int) -> None:
-        delay = max(0.0, (due_ms - self.now_ms()) / 1000)
-        loop = asyncio.get_running_loop()
-        self._plans[seq] = loop.call_later(delay, self._begin_plan, seq, pid)
-
-    def _begin_plan(self, seq: int, pid: str) -> None:
-        self._plans.pop(seq, None)
-        task = asyncio.get_running_loop().create_task(self._carry_out(seq, pid))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
 
     async def _carry_out(self, seq: int, pid: str) -> None:
         """Do what was planned, if it still fits."""
@@ -220,9 +153,9 @@ class Connector:
         """Answer one request of a peer whose identity is checked."""
         match endpoint.name:
             case "catalog":
-                return self._catalog(request, who)
+                return Reply(*self._catalogue.page(request.body, request.page, who))
             case "dataset":
-                return self._dataset(request.pid, who)
+                return Reply(200, self._catalogue.dataset(request.pid, who))
             case "negotiation" | "transfer":
                 return await self._state(endpoint.name, request.pid, who)
         plain = read_object(request.body)
@@ -264,31 +197,6 @@ class Connector:
             self._known.clear()
         self._known[who.id] = who
 
-    def _catalog(self, request: Request, who: Participant) -> Reply:
-        plain = read_object(request.body)
-        message = read(CatalogRequest, plain if is_plain(plain) else normalise(plain))
-        token = request.page
-        cursor = Cursor(read_filter(message.filter)) if token is None else read_token(token)
-        page = self.shelf.page(cursor, who, self.parts.visibility)
-        links = [(page.next, b"next"), (page.previous, b"previous")]
-        shown = [
-            b'<%s/catalog/request?page=%s>; rel="%s"'
-            % (self.address.encode(), write_token(place).encode(), name)
-            for place, name in links
-            if place is not None
-        ]
-        body = catalog_bytes(
-            f"{self.address}/catalog", self.parts.participant, self.address, page.datasets
-        )
-        return Reply(200, body, ((b"link", b", ".join(shown)),) if shown else ())
-
-    def _dataset(self, name: str, who: Participant) -> Reply:
-        published = self.shelf.get(name)
-        found = None if published is None else self.parts.visibility.shown(published, who)
-        if found is None:
-            raise NotFoundHereError("no such dataset")
-        return Reply(200, to_bytes(found.to_plain(with_context=True)))
-
     async def _state(self, kind: str, pid: str, who: Participant) -> Reply:
         process, _ = await self.store.step(lambda t: self._steps.owned(t, pid, who))
         if isinstance(process, Transfer) != (kind == "transfer"):
@@ -306,29 +214,11 @@ class Connector:
 
     async def request(self, *, peer: str, address: str, offer: Policy) -> str:
         """We, the consumer, ask *peer* for the terms of *offer*; our pid of the negotiation."""
-        self.parts.client.check_url(address)
-        process, message = negotiation.begin_request(
-            str(uuid.uuid4()),
-            peer=peer,
-            peer_address=address,
-            offer=offer,
-            callback_address=self.address,
-        )
-        await self.step(lambda t, fx: self._steps.begin(t, fx, process, message))
-        return process.pid
+        return await self._begin(negotiation.begin_request, address, peer=peer, offer=offer)
 
     async def offer(self, *, peer: str, address: str, offer: Policy) -> str:
         """We, the provider, offer without having been asked; our pid of the negotiation."""
-        self.parts.client.check_url(address)
-        process, message = negotiation.begin_offer(
-            str(uuid.uuid4()),
-            peer=peer,
-            peer_address=address,
-            offer=offer,
-            callback_address=self.address,
-        )
-        await self.step(lambda t, fx: self._steps.begin(t, fx, process, message))
-        return process.pid
+        return await self._begin(negotiation.begin_offer, address, peer=peer, offer=offer)
 
     async def request_transfer(
         self,
@@ -341,16 +231,22 @@ class Connector:
         data_address: DataAddress | None = None,
     ) -> str:
         """We, the consumer, ask for the data of an agreement; our pid of the transfer."""
-        self.parts.client.check_url(address)
-        process, message = transfer.begin_transfer(
-            str(uuid.uuid4()),
+        return await self._begin(
+            transfer.begin_transfer,
+            address,
             peer=peer,
-            peer_address=address,
             agreement_id=agreement_id,
             dataset=dataset,
             way=way,
-            callback_address=self.address,
             data_address=data_address,
+        )
+
+    async def _begin(
+        self, make: Callable[..., tuple[Process, Any]], address: str, **parts: Any
+    ) -> str:
+        self.parts.client.check_url(address)
+        process, message = make(
+            str(uuid.uuid4()), peer_address=address, callback_address=self.address, **parts
         )
         await self.step(lambda t, fx: self._steps.begin(t, fx, process, message))
         return process.pid
@@ -377,20 +273,13 @@ class Connector:
 
     async def wait(self, pid: str, states: Sequence[str], seconds: float) -> Process:
         """The process once it stands in one of *states* or a final one, or as it is at the end."""
-        future: asyncio.Future[Process] = asyncio.get_running_loop().create_future()
-        entry = (frozenset(states), future)
-        self._waiting.setdefault(pid, []).append(entry)
-        try:
+        with self._waiters.until(pid, states) as future:
             current = await self.process(pid)
-            if current.state.value in entry[0] or current.state.is_final:
+            if current.state.value in states or current.state.is_final:
                 return current
-            return await asyncio.wait_for(future, seconds)
-        except TimeoutError:
-            return await self.process(pid)
-        finally:
-            self._waiting[pid].remove(entry)
-            if not self._waiting[pid]:
-                del self._waiting[pid]
+            with suppress(TimeoutError):
+                return await asyncio.wait_for(future, seconds)
+        return await self.process(pid)
 
     # --- what is published ---------------------------------------------------------------
 
