@@ -185,7 +185,7 @@ def _refusal(error: DelianError) -> Response:
         return _error(400, error.message)
     if isinstance(error, RefusedError):
         return _error(403, f"{error.message}; {error.hint}" if error.hint else error.message)
-    return _error(500, error.message)
+    return _error(500, "the data cannot be had now")
 
 
 def _error(status: int, detail: str) -> Response:

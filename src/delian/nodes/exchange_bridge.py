@@ -7,6 +7,7 @@ for, and the bytes are fetched from the other side before a transfer starts.
 
 import asyncio
 import contextlib
+import logging
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ from delian.nodes.exchange_bridge_settings import BridgeSettings, load
 from delian.nodes.exchange_bridge_sources import Foreign, Reading, read_all
 from delian.nodes.settings import SettingsError
 
+LOG = logging.getLogger("delian.exchange.bridge")
 FOLDER = "bridge"
 _CHUNK = 256 * 1024
 _PREFIXES = (cadde.URN, ods.URN, ouranos.URN)
@@ -157,7 +159,13 @@ class Bridges:
         """Do *work* beside everything else."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            LOG.error("a step of the bridges failed: %s", type(error).__name__)
 
     async def close(self) -> None:
         """Stop what runs."""

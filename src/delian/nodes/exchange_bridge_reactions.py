@@ -6,6 +6,7 @@ transfer starts before its bytes are here.
 """
 
 import asyncio
+import contextlib
 import functools
 import logging
 from collections.abc import Callable, Coroutine
@@ -15,9 +16,14 @@ from typing import Any, Protocol
 from delian.adapters.exchange_store import ExchangeStore
 from delian.adapters.exchange_transaction import Transaction
 from delian.exchange.actions import Action, Agree, MakeOffer, Start, Terminate
-from delian.exchange.bridge_errors import ForeignAwayError
+from delian.exchange.bridge_errors import (
+    ForeignAwayError,
+    ForeignFormError,
+    ForeignRefusedError,
+)
 from delian.exchange.cadde import refuse_counter_offer
 from delian.exchange.catalogue import Dataset
+from delian.exchange.errors import NotFoundHereError, WrongStateError
 from delian.exchange.negotiation import Negotiation
 from delian.exchange.ouranos_trades import TradeState, message_for, trade_request_of
 from delian.exchange.plain import read_object
@@ -27,7 +33,7 @@ from delian.exchange.words import NegotiationState, Role, TransferState
 from delian.nodes.exchange_bridge import Bridges, is_foreign
 from delian.nodes.exchange_bridge_files import Fetched
 from delian.nodes.exchange_data import Asset
-from delian.terms.errors import DelianError
+from delian.terms.errors import DelianError, UnavailableError
 
 LOG = logging.getLogger("delian.exchange.bridge")
 
@@ -172,7 +178,7 @@ class BridgeReactions:
     async def fetch(self, pid: str) -> None:
         """Fetch a foreign dataset's bytes for the transfer *pid*, then start it."""
         connector = self._need()
-        found = await connector.process(pid)
+        found = await self._found(pid)
         if not isinstance(found, Transfer) or found.state is not TransferState.REQUESTED:
             return
         try:
@@ -188,8 +194,8 @@ class BridgeReactions:
             await connector.act(pid, Start())
         except DelianError as error:
             LOG.warning("a foreign dataset cannot be fetched: %s", error.code)
-            reasons = (error.message, error.hint) if error.hint else (error.message,)
-            await connector.act(pid, Terminate("foreign", reasons))
+            with contextlib.suppress(WrongStateError):
+                await connector.act(pid, Terminate("foreign", (_for_peers(error),)))
 
     async def tidy(self) -> None:
         """Remove fetched bytes that no open transfer needs any more."""
@@ -209,16 +215,16 @@ class BridgeReactions:
         """Ask for the trade of the negotiation *pid*, or do what its answer says."""
         connector = self._need()
         async with self._lock:
-            n = await connector.process(pid)
+            n = await self._found(pid)
             if not isinstance(n, Negotiation) or n.state is not NegotiationState.REQUESTED:
                 return
             try:
                 state = await self._trade_state(n)
-            except ForeignAwayError as error:
+            except UnavailableError as error:
                 LOG.warning("a trade waits: %s", error.code)
                 return
             except DelianError as error:
-                await connector.act(pid, Terminate("foreign", (error.message,)))
+                await connector.act(pid, Terminate("foreign", (_for_peers(error),)))
                 return
             if state is None or state.negotiation == "REQUESTED":
                 return
@@ -231,6 +237,13 @@ class BridgeReactions:
             for action in self.inner.on_negotiation(n, who):
                 if isinstance(action, Agree | Terminate):
                     await connector.act(pid, action)
+
+    async def _found(self, pid: str) -> Negotiation | Transfer | None:
+        """A process; None for one that a guest's visit walked through and did not keep."""
+        try:
+            return await self._need().process(pid)
+        except NotFoundHereError:
+            return None
 
     async def _trade_state(self, n: Negotiation) -> TradeState | None:
         needed = self.bridges.foreign(n.dataset).trade
@@ -259,6 +272,13 @@ class BridgeReactions:
         if self._connector is None:
             raise ForeignAwayError("the bridges have not started")
         return self._connector
+
+
+def _for_peers(error: DelianError) -> str:
+    """What a peer may hear: the other side's answer, and nothing of this node's inside."""
+    if isinstance(error, ForeignAwayError | ForeignRefusedError | ForeignFormError):
+        return error.message
+    return "the foreign data space cannot be reached now"
 
 
 def _who(peer: str, t: Transaction) -> Participant:

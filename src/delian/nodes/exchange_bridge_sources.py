@@ -15,6 +15,7 @@ from delian.exchange import ods, ouranos
 from delian.exchange.bridge_errors import ForeignFormError
 from delian.exchange.cadde import offers_for
 from delian.exchange.cadde_import import Resource, dataset_of, resources_of
+from delian.exchange.catalogue import Dataset
 from delian.exchange.crossing import Crossing
 from delian.exchange.errors import NotFoundHereError
 from delian.exchange.ouranos_trades import Operators
@@ -123,6 +124,10 @@ def _offered(
         return f"{dataset['@id']} has nothing that can be fetched"
     if not dataset["hasPolicy"]:
         return f"{dataset['@id']} needs a contract, and no participant is listed as having one"
+    try:
+        Dataset.from_plain(dataset, "dataset")
+    except DelianError as error:
+        return f"{dataset['@id']} does not fit into our catalogue: {error.where}: {error.message}"
     return Foreign(dataset, opener, crossing.lines(), trade)
 
 
