@@ -195,8 +195,8 @@ def is_loopback(host: str) -> bool:
 async def _fetched(web: Web, url: str, most: int) -> bytes:
     try:
         status, body = await web.get(url, max_bytes=most)
-    except UnavailableError:
-        raise
+    except UnavailableError as error:
+        raise DidAwayError(f"a peer's document is away: {error.message}") from error
     except DelianError as error:
         raise DidError(f"a peer's document is not fetched: {error.message}") from error
     if status != 200:

@@ -138,6 +138,16 @@ def test_statuses_tell_the_caller_what_to_mend(town: Town) -> None:
         assert (path, ask(town, method, path, raw, header)[0]) == (path, wanted)
 
 
+def test_a_speaker_whose_document_is_away_has_not_shown_who_it_is(town: Town) -> None:
+    header = signed(town, issuer="did:web:nowhere.example")
+    assert ask(town, "GET", "/dcp/issuer/requests/1", header=header)[0] == 401
+    made = town.node("nowhere")
+    token = asyncio.run(made.header_for(did_of("office")))
+    town.apps.pop("nowhere.example")
+    status, plain = ask(town, "GET", "/dcp/issuer/requests/1", header=token)
+    assert (status, plain["error"]) == (401, "did-away")
+
+
 def test_a_definition_is_not_supported_and_both_are_an_error(town: Town) -> None:
     """The read token must be ours before a query is looked at, so we make one for alpha."""
     form = "grant_type=client_credentials&client_id=id&client_secret=secret"

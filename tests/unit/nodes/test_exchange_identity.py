@@ -22,7 +22,7 @@ from delian.nodes.exchange_identity import DcpIdentity
 from delian.nodes.exchange_identity_home import IdentityKeys, LooseKeyError, open_keys
 from delian.nodes.exchange_identity_settings import IdentitySettings, read_settings
 from delian.nodes.settings import SettingsError
-from tests.identity_world import Nobody, Town, did_of
+from tests.identity_world import Town, did_of
 
 KIND = "MembershipCredential"
 SCOPE = f"org.eclipse.dspace.dcp.vc.type:{KIND}:read"
@@ -246,7 +246,7 @@ async def test_a_peer_whose_document_is_away_is_to_be_tried_again(town: Town) ->
     alpha, beta = town.node("alpha"), town.node("beta")
     header = await alpha.header_for(did_of("beta"))
     kept = town.apps.pop("alpha.example")
-    with pytest.raises(Nobody):
+    with pytest.raises(DidAwayError):
         await beta.identify(header)
     town.apps["alpha.example"] = kept
     assert (await beta.identify(header)).id == did_of("alpha")
