@@ -314,7 +314,7 @@ def test_the_three_operands_together_are_the_lattice(marking: Marking, reader: R
         )
     policy = Policy("Offer", "o", (Rule("use", tuple(constraints)),))
     answer = decide(policy, Context("did:web:a", NOW, (reader,)))
-    assert answer.allowed is may_read(reader, marking).allowed
+    assert answer.allowed is answer.is_visible is may_read(reader, marking).allowed
     assert compile_policy(policy).marking == marking
 
 

@@ -27,7 +27,7 @@ from delian.exchange.profile_terms import (
     read_label,
     texts,
 )
-from delian.label.marking import Marking, Reader, join, may_read
+from delian.label.marking import Marking, Reader, join
 from delian.terms.errors import InputError
 
 __all__ = ["Answer", "Compiled", "Context", "Finding", "Gate", "compile_policy", "decide"]
@@ -79,7 +79,7 @@ class Compiled:
         marking = self.marking
         if marking is None:
             return True
-        return any(may_read(reader, marking).allowed for reader in context.readers)
+        return any(_admits(marking, reader) for reader in context.readers)
 
     def decide(self, context: Context, action: str = USE) -> Answer:
         """The decision; see :func:`decide`."""
@@ -177,17 +177,21 @@ class Gate:
 
     def visible(self, policies: Iterable[Policy], context: Context) -> tuple[Policy, ...]:
         """Those of *policies* that the asker may know of, in their order."""
-        known: dict[tuple[Marking | None, bool, str | None], bool] = {}
-        shown = []
-        for policy in policies:
-            made = self.compiled(policy)
-            key = (made.marking, made.is_closed, made.assignee)
-            answer = known.get(key)
-            if answer is None:
-                answer = known[key] = made.is_visible(context)
-            if answer:
-                shown.append(policy)
-        return tuple(shown)
+        return tuple([p for p in policies if self.compiled(p).is_visible(context)])
+
+
+def _admits(marking: Marking, reader: Reader) -> bool:
+    """``may_read`` without its reasons: a catalogue asks it for every offer.
+
+    Guarantees:
+        The same answer for every pair (``tests/property/test_exchange_profile.py``).
+    """
+    return (
+        reader.affiliation in marking.audience
+        and reader.level >= marking.level
+        and reader.policy == marking.policy
+        and marking.restrictive <= reader.holds
+    )
 
 
 def _rules(

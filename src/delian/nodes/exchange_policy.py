@@ -8,7 +8,7 @@ known by its name alone, and only offers without conditions are open to it.
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ TRUST_FILE, PARTIES_FILE = "trust.json", "parties.toml"
 OWN_STATEMENT = "OwnStatement"
 MAX_PARTIES_BYTES = 4 * 1024 * 1024
 REFUSED = "policy"
+_RECENT = timedelta(seconds=1)
+_MOST_KEPT = 1000
 _PLAIN = ("purposes", "classes", "treaties", "aggregate_only")
 _CLEARANCE = ("policy", "affiliation", "level", "holds")
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
@@ -51,6 +53,7 @@ class PolicyDesk:
     profiles: tuple[TrustProfile, ...] = ()
     parties: Mapping[str, tuple[Claim, ...]] = field(default_factory=dict)
     gate: Gate = field(default_factory=Gate)
+    _kept: dict[str, tuple[Participant, Context]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(cls, home: Path, own: str, now: Callable[[], datetime]) -> "PolicyDesk":
@@ -83,10 +86,22 @@ class PolicyDesk:
 
     def shown(self, dataset: Dataset, who: Participant) -> Dataset | None:
         """*dataset* with the offers that *who* may know of, or None where there is none."""
-        offers = self.gate.visible(dataset.offers, self.context(who))
+        offers = self.gate.visible(dataset.offers, self._recent(who))
         if len(offers) == len(dataset.offers):
             return dataset
         return replace(dataset, offers=offers) if offers else None
+
+    def _recent(self, who: Participant) -> Context:
+        """The context of at most a second ago: a page of a catalogue asks for it many times."""
+        now_utc = self.now()
+        kept = self._kept.get(who.id)
+        if kept is not None and kept[0] == who and kept[1].now_utc + _RECENT > now_utc:
+            return kept[1]
+        if len(self._kept) >= _MOST_KEPT:
+            self._kept.clear()
+        made = self.context(who)
+        self._kept[who.id] = (who, made)
+        return made
 
     def may_see(self, dataset: Dataset, who: Participant) -> bool:
         """May *who* learn that *dataset* exists?"""

@@ -4,12 +4,15 @@ A released edition is verified as any stranger would verify it, packed into one 
 a dataset whose offer says its label. What no longer verifies is withdrawn with the reason.
 """
 
+import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
-from delian.adapters.files import read_bytes, write_bytes
+from delian.adapters.files import FileMissingError, read_bytes, write_bytes
 from delian.exchange.catalogue import Dataset
 from delian.exchange.offering import (
     RELEASE_URN,
@@ -32,6 +35,7 @@ from delian.terms.encode import Digest, digest, sha256_hex
 from delian.terms.errors import DelianError, InputError, RefusedError
 
 ASSETS = "assets"
+_PIECE = 1024 * 1024
 ZIP, TDF, BYTES = "application/zip", "application/vnd.opentdf.file", "application/octet-stream"
 
 
@@ -109,6 +113,29 @@ class Place:
             write_bytes(path, data, secret=True)
         return path, name
 
+    def copy(self, source: Path) -> tuple[Path, Digest, int]:
+        """Keep a copy of a file of any size; where it lies, its digest and its length.
+
+        Raises:
+            FileMissingError: it cannot be read.
+        """
+        folder = self.home / ASSETS
+        folder.mkdir(parents=True, exist_ok=True)
+        seen, size = hashlib.sha256(), 0
+        try:
+            with source.open("rb") as stream, NamedTemporaryFile(dir=folder, delete=False) as part:
+                beside = Path(part.name)
+                while piece := stream.read(_PIECE):
+                    seen.update(piece)
+                    size += part.write(piece)
+                part.flush()
+                os.fsync(part.fileno())
+        except OSError as error:
+            raise FileMissingError(f"cannot read {source.name}", where=str(source)) from error
+        path = folder / seen.hexdigest()
+        beside.replace(path)
+        return path, f"sha256:{seen.hexdigest()}", size
+
 
 def ready_file(
     place: Place,
@@ -137,11 +164,10 @@ def ready_file(
         raise DatasetNameError("a dataset's name is 1 to 200 printable characters")
     if dataset_id.startswith(RELEASE_URN):
         raise DatasetNameError("names of releases are kept for releases")
-    data = read_bytes(source)
-    path, name = place.keep(data)
-    content = Content(dataset_id, title, name, len(data))
+    path, name, size = place.copy(source)
+    content = Content(dataset_id, title, name, size)
     offer = offer_for(label, content, terms, now_utc)
-    return Ready(dataset_for(content, offer, place.service_id), path, name, len(data), BYTES)
+    return Ready(dataset_for(content, offer, place.service_id), path, name, size, BYTES)
 
 
 def ready_release(
