@@ -20,6 +20,7 @@ MODULES = {
     "terminate": f"{_PROCESSES}:terminate",
     "check": "delian.cli.exchange_check:check",
     "trust": "delian.cli.exchange_trust:trust",
+    "profile": "delian.cli.exchange_profile:profile",
     "keys": "delian.cli.exchange_keys",
     "bridge": "delian.cli.exchange_bridge:bridge",
     "identity": "delian.cli.exchange_bridge:identity",
