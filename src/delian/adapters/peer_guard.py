@@ -76,12 +76,11 @@ class Guard:
             return False
         return ipaddress.ip_address(host).is_loopback if is_literal else host == "localhost"
 
-    def check_ip(self, text: str, *, is_plain: bool = False) -> None:
+    def check_ip(self, text: str) -> None:
         """Is *text*, to which a connection is about to be made, an address outside?
 
         Args:
             text: The numeric address.
-            is_plain: The connection carries no TLS.
 
         Raises:
             AddressRefusedError: it lies inside, or is for no single machine.
@@ -97,7 +96,7 @@ class Guard:
             shown.append(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
         if self.is_development and all(a.is_loopback for a in shown):
             return
-        if is_plain or not all(_is_outside(a) for a in shown):
+        if not all(_is_outside(a) for a in shown):
             raise _refused("the address lies in a private, local or reserved network")
 
 
