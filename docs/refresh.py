@@ -17,7 +17,7 @@ DOCS = Path(__file__).resolve().parent
 LISTS = {"How to": "howto", "Security": "security", "Wire formats": "formats", "Decisions": "adr"}
 ROOMS = (
     *("terms", "crypto", "shares", "label", "approve", "contribute"),
-    *("aggregate", "protect", "release", "exchange", "standards", "standards", "adapters", "nodes", "cli"),
+    *("aggregate", "protect", "release", "exchange", "standards", "adapters", "nodes", "cli"),
 )
 ERRORS = """\
 # Errors

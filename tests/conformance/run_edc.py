@@ -25,11 +25,21 @@ async def run_all(chosen: list[str]) -> kit.Result:
     """All checks, one after the other, in one world."""
     begin = time.monotonic()
     passed, problems = 0, []
+    log = kit.CACHE / "edc" / "said.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text("")
     async with world() as made:
         for name, check in edc_checks.CHECKS.items():
             if chosen and name not in chosen:
                 continue
+            made.ours.said.clear()
             fault = await run_one(made, check)
+            if fault:
+                with log.open("a") as out:
+                    said = (
+                        f"{status} {url} {body[:2000]!r}\n" for url, body, status in made.ours.said
+                    )
+                    out.write(f"== {name}: {fault}\n{''.join(said)}")
             passed += not fault
             said = "ok" if not fault else f"FAILED: {fault}"
             print(f"{name}: {said}", file=sys.stderr, flush=True)
