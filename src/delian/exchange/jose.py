@@ -1,8 +1,8 @@
 """Compact signed tokens with pinned algorithms: ES256 and Ed25519, nothing else.
 
-May touch: the installed ``joserfc`` for keys in JWK and PEM, ``cryptography`` for signatures. The
-key decides the algorithm, never the token: a header that names another one is refused before any
-signature is looked at, so neither ``none`` nor a key used as a password can come in.
+May touch: the installed ``cryptography``. The key decides the algorithm, never the token: a header
+that names another one is refused before any signature is looked at, so neither ``none`` nor a key
+used as a password can come in. ``joserfc`` is the tests' oracle of the form.
 """
 
 import binascii
@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NoReturn, TypeAlias
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import (
     ECDSA,
+    SECP256R1,
     EllipticCurvePrivateKey,
     EllipticCurvePublicKey,
+    EllipticCurvePublicNumbers,
 )
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PrivateKey,
@@ -27,8 +29,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 from cryptography.hazmat.primitives.hashes import SHA256
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OKPKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from delian.exchange.dcp_errors import TokenError
 from delian.exchange.plain import read_object, to_bytes
@@ -38,6 +39,7 @@ MAX_TOKEN_BYTES = 64 * 1024
 MAX_HEADER_BYTES = 2048
 MAX_DEPTH = 16
 SIGNATURE_BYTES = 64
+COORDINATE_BYTES = 32
 ES256 = ("ES256",)
 ED25519 = ("EdDSA", "Ed25519")
 _HEADERS = frozenset({"alg", "kid", "typ", "cty"})
@@ -88,10 +90,12 @@ class SigningKey:
 
     def public_jwk(self) -> dict[str, str]:
         """The public half, for the DID document."""
-        kind = OKPKey if isinstance(self._key, Ed25519PrivateKey) else ECKey
-        plain = kind.import_key(self._key.public_key()).as_dict(private=False)  # type: ignore[arg-type]
-        known = {"kty", "crv", "x", "y"}
-        return {k: v for k, v in plain.items() if k in known and isinstance(v, str)}
+        public = self._key.public_key()
+        if isinstance(public, Ed25519PublicKey):
+            return {"kty": "OKP", "crv": "Ed25519", "x": _armor(public.public_bytes_raw())}
+        point = public.public_numbers()
+        x, y = (_armor(n.to_bytes(COORDINATE_BYTES, "big")) for n in (point.x, point.y))
+        return {"kty": "EC", "crv": "P-256", "x": x, "y": y}
 
     @classmethod
     def from_pem(cls, kid: str, pem: bytes) -> "SigningKey":
@@ -100,15 +104,14 @@ class SigningKey:
         Raises:
             KeyFormError: not a P-256 or Ed25519 private key.
         """
-        for kind in (ECKey, OKPKey):
-            try:
-                key = kind.import_key(pem)
-                raw = key.private_key
-            except (ValueError, TypeError, AttributeError, JoseError):
-                continue
-            if key.curve_name in {"P-256", "Ed25519"} and isinstance(raw, PrivateKey):
-                return cls(kid, raw)
-        raise KeyFormError("the identity's key is neither P-256 nor Ed25519 in PEM")
+        try:
+            key = load_pem_private_key(pem, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise KeyFormError("the identity's key is no private key in PEM") from error
+        is_curve = isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1)
+        if not isinstance(key, PrivateKey) or not (is_curve or isinstance(key, Ed25519PrivateKey)):
+            raise KeyFormError("the identity's key is neither P-256 nor Ed25519")
+        return cls(kid, key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,23 +222,26 @@ def public_key(jwk: Mapping[str, str]) -> Key:
     kind = (jwk.get("kty"), jwk.get("crv"))
     if kind not in {("EC", "P-256"), ("OKP", "Ed25519")}:
         raise KeyFormError("only P-256 and Ed25519 keys speak here")
-    return _public_key(jwk["kty"], jwk["crv"], jwk.get("x", ""), jwk.get("y", ""))
+    return _public_key(jwk["kty"], jwk.get("x", ""), jwk.get("y", ""))
 
 
 @lru_cache(maxsize=2048)
-def _public_key(kty: str, crv: str, x: str, y: str) -> Key:
-    plain: dict[str, str | list[str]] = {"kty": kty, "crv": crv, "x": x}
+def _public_key(kty: str, x: str, y: str) -> Key:
     try:
-        key = (
-            ECKey.import_key({**plain, "y": y}).public_key
-            if kty == "EC"
-            else OKPKey.import_key(plain).public_key
-        )
-    except (ValueError, TypeError, KeyError, JoseError) as error:
+        first = _coordinate(x)
+        if kty == "OKP":
+            return Ed25519PublicKey.from_public_bytes(first)
+        across, up = int.from_bytes(first, "big"), int.from_bytes(_coordinate(y), "big")
+        return EllipticCurvePublicNumbers(across, up, SECP256R1()).public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise KeyFormError("a key of the DID document is not a usable JWK") from error
-    if not isinstance(key, Key):
+
+
+def _coordinate(text: str) -> bytes:
+    raw = _bare(text)
+    if len(raw) != COORDINATE_BYTES or _armor(raw) != text:
         raise KeyFormError("a key of the DID document is not a usable JWK")
-    return key
+    return raw
 
 
 def _armor(raw: bytes) -> str:

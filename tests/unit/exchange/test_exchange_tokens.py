@@ -5,6 +5,7 @@ import base64
 import hashlib
 import hmac
 import json
+import warnings
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc import jws
+from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, OKPKey
 
 from delian.exchange.dcp_errors import NotEntitledError, ReplayError, TokenError
@@ -81,9 +83,11 @@ def test_our_tokens_are_what_the_library_reads_and_the_other_way_round(key: Sign
     """joserfc is the oracle of the signature's form."""
     kind = ECKey if key is CURVE else OKPKey
     names = ["ES256"] if key is CURVE else ["Ed25519", "EdDSA"]
-    theirs = kind.import_key(key.public_jwk())
+    theirs = kind.import_key(dict(key.public_jwk()))
+    assert theirs.as_dict(private=False) == {**theirs.as_dict(private=False), **key.public_jwk()}
     token = key.sign(claims())
-    if key is CURVE:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SecurityWarning)  # the older name of Ed25519
         assert json.loads(jws.deserialize_compact(token, theirs, names).payload) == claims()
     made = kind.generate_key("P-256" if key is CURVE else "Ed25519")
     jwk = made.as_dict(private=False)
@@ -287,7 +291,11 @@ def test_only_keys_of_our_kinds() -> None:
         {"kty": "EC", "crv": "P-384", "x": "AA", "y": "AA"},
         {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"},
         {"kty": "EC", "crv": "P-256", "x": "A" * 43, "y": "A" * 43},
+        {"kty": "EC", "crv": "P-256", "x": CURVE.public_jwk()["x"]},
+        {"kty": "EC", "crv": "P-256", **dict.fromkeys("xy", CURVE.public_jwk()["x"])},
+        {"kty": "EC", "crv": "P-256", **CURVE.public_jwk(), "x": CURVE.public_jwk()["x"] + "="},
         {"kty": "OKP", "crv": "Ed25519", "x": "AA"},
+        {"kty": "OKP", "crv": "Ed25519", "x": "é"},
     ):
         with pytest.raises(KeyFormError):
             public_key(jwk)
