@@ -636,3 +636,17 @@ def test_a_planned_action_survives_a_restart(tmp_path):
             assert (await consumer.reach(pid, "VERIFIED")).state == "VERIFIED"
 
     asyncio.run(run())
+
+
+def test_a_step_that_is_kept_goes_on_without_whoever_asked_for_it(tmp_path):
+    async def run():
+        async with Node(tmp_path / "p", "P") as provider, Node(tmp_path / "c", "C") as consumer:
+            asking = asyncio.create_task(consumer.ask(provider))
+            await asyncio.sleep(0)  # the step now waits for its commit
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            rows = await consumer.store.step(lambda t: t.processes("n"))
+            assert (await consumer.reach(rows[0].pid, "FINALIZED")).state == "FINALIZED"
+
+    asyncio.run(run())

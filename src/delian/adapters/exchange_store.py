@@ -37,11 +37,14 @@ class _Waiting:
 
     work: Callable[[Any], Any]
     future: asyncio.Future[None] | None = None
+    then: Callable[[Any], None] | None = None
     result: Any = None
     error: BaseException | None = None
 
     def resolve(self) -> None:
-        """It is durable, or it failed."""
+        """It is durable, or it failed; what follows from it does not need whoever waited."""
+        if self.then is not None and self.error is None:
+            self.then(self.result)
         if self.future is not None and not self.future.done():
             self.future.set_result(None)
 
@@ -127,16 +130,22 @@ class ExchangeStore:
         result: T = waiting.result
         return result
 
-    async def step(self, work: Callable[[Transaction], T]) -> T:
+    async def step(
+        self, work: Callable[[Transaction], T], then: Callable[[T], None] | None = None
+    ) -> T:
         """Do *work* as one step. Steps that wait at the same moment share one durable commit.
 
         A step that fails is undone alone; nothing is answered before the commit.
+
+        Args:
+            work: What is kept as a whole.
+            then: Called once it is durable, even where whoever waits was cancelled meanwhile.
 
         Raises:
             ExchangeStoreError: the database refuses.
         """
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(work, loop.create_future())
+        waiting = _Waiting(work, loop.create_future(), then)
         self._queue.append(waiting)
         if not self._is_scheduled:
             self._is_scheduled = True

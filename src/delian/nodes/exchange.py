@@ -118,12 +118,10 @@ class Connector:
             return work(t, fx)
 
         try:
-            result = await self.store.step(both)
+            return await self.store.step(both, lambda _: self._follow(fx))
         except BaseException:
             self.delivery.give_back(taken)
             raise
-        self._follow(fx)
-        return result
 
     def _follow(self, fx: Effects) -> None:
         for before, after in fx.changed:
