@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from delian.crypto.sign import PublicKey
 from delian.exchange.dcp_errors import TokenError
 from delian.exchange.plain import read_object, to_bytes
 from delian.terms.errors import InputError
@@ -230,10 +231,11 @@ def _public_key(kty: str, x: str, y: str) -> Key:
     try:
         first = _coordinate(x)
         if kty == "OKP":
+            PublicKey("ed25519", first)  # refuses points under which anybody can sign anything
             return Ed25519PublicKey.from_public_bytes(first)
         across, up = int.from_bytes(first, "big"), int.from_bytes(_coordinate(y), "big")
         return EllipticCurvePublicNumbers(across, up, SECP256R1()).public_key()
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm, InputError) as error:
         raise KeyFormError("a key of the DID document is not a usable JWK") from error
 
 

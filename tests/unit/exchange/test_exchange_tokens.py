@@ -296,6 +296,8 @@ def test_only_keys_of_our_kinds() -> None:
         {"kty": "EC", "crv": "P-256", **CURVE.public_jwk(), "x": CURVE.public_jwk()["x"] + "="},
         {"kty": "OKP", "crv": "Ed25519", "x": "AA"},
         {"kty": "OKP", "crv": "Ed25519", "x": "é"},
+        {"kty": "OKP", "crv": "Ed25519", "x": raw(bytes(32))},
+        {"kty": "OKP", "crv": "Ed25519", "x": raw(b"\1" + bytes(31))},
     ):
         with pytest.raises(KeyFormError):
             public_key(jwk)
