@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from delian.adapters.files import read_bytes
-from delian.exchange.answer import NOT_OPEN, Answer
+from delian.exchange.answer import Answer
 from delian.exchange.catalogue import Dataset
 from delian.exchange.identity_map import Assurance
 from delian.exchange.odrl import Policy
@@ -110,16 +110,6 @@ class PolicyDesk:
     def answer(self, policy: Policy, who: Participant, *, uses: int = 0) -> Answer:
         """The decision on an offer or agreement, with its reasons."""
         return self.gate.compiled(policy).decide(self.context(who, uses=uses))
-
-    def refuses(self, policy: Policy, dataset: Dataset, who: Participant) -> tuple[str, ...]:
-        """The reasons that *who* may know; empty where *policy* admits it.
-
-        Guarantees:
-            Where *who* may not know of the offer, the reason is that of an unknown offer.
-        """
-        if policy not in dataset.offers:
-            return (NOT_OPEN,)
-        return self.answer(policy, who).public_reasons
 
     def judge(
         self,

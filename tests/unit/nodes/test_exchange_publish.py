@@ -1,15 +1,20 @@
 """Releases become datasets by themselves, and go when they no longer verify."""
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from delian.exchange.answer import NOT_OPEN
+from delian.exchange.messages import TransferRequest
+from delian.exchange.odrl import Policy
 from delian.exchange.offering import RELEASE_URN, Terms
 from delian.exchange.profile import decide
 from delian.exchange.profile_terms import Context
 from delian.exchange.reactions import Participant
+from delian.exchange.transfer import open_transfer
 from delian.label.bundled import bundled_policy
 from delian.label.label import Label
 from delian.label.marking import Marking, Reader
@@ -161,8 +166,8 @@ def test_the_node_knows_what_its_operator_wrote(tmp_path: Path, shelf: Shelf) ->
     maker, stranger = Participant("did:web:maker.example"), Participant("did:web:b.example")
     assert desk.shown(dataset, maker) is dataset
     assert desk.shown(dataset, stranger) is None
-    assert desk.refuses(dataset.offers[0], dataset, maker) == ()
-    assert desk.refuses(dataset.offers[0], dataset, stranger) == ("there is no such offer for you",)
+    assert desk.answer(dataset.offers[0], maker).allowed
+    assert desk.answer(dataset.offers[0], stranger).public_reasons == (NOT_OPEN,)
     assert desk.context(maker).is_aggregate
     assert not desk.context(stranger).is_aggregate
 
@@ -175,3 +180,34 @@ def test_a_mistake_in_the_parties_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "parties.toml").write_text(text)
     with pytest.raises(InputError):
         PolicyDesk.load(tmp_path, "did:web:office.example", lambda: NOW)
+
+
+def test_a_transfer_is_judged_by_its_agreement_once_more(tmp_path: Path, place: Place) -> None:
+    source = tmp_path / "a.txt"
+    source.write_text("a")
+    until = NOW + timedelta(days=1)
+    terms = Terms(times=2, until_utc=until)
+    offer = ready_file(place, source, "urn:x:1", "A", None, terms, NOW).dataset.offers[0]
+    moments = [NOW]
+    desk = PolicyDesk.load(tmp_path, "did:web:office.example", lambda: moments[0])
+    agreed = replace(offer, kind="Agreement", target="urn:x:1", assigner="did:web:o", assignee="b")
+    asked = open_transfer("t1", request_for(agreed), "b", "urn:x:1")
+
+    def told(uses: int, who: str = "b") -> tuple[str, ...]:
+        ended = desk.judge(asked, agreed, uses, Participant(who))
+        return () if ended is None else ended.reasons
+
+    assert told(1) == ()
+    assert told(2) == ("permission[0]: count lteq 2: missing: a use that is left: 2 are allowed",)
+    assert told(0, "did:web:another") == (NOT_OPEN,)
+    moments[0] = until
+    assert told(0)[0].startswith("permission[0]: dateTime lt")
+
+
+def request_for(agreement: Policy) -> TransferRequest:
+    return TransferRequest(
+        consumer_pid="c1",
+        agreement_id=agreement.id,
+        format="HttpData-PULL",
+        callback_address="https://b.example",
+    )
