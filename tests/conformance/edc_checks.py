@@ -100,7 +100,7 @@ async def edc_data_are_pulled(w: World) -> None:
     need(data == CONTENT, f"{len(data)} bytes came, {len(CONTENT)} were sent")
     await w.ours.complete(pid)
     await edc_flow(w.edc, t.peer_pid, "DEPROVISIONED")
-    need(w.ours.was_told(t.peer_pid, "TransferCompletionMessage"), "EDC was not told")
+    need(await w.ours.was_told(t.peer_pid, "TransferCompletionMessage"), "EDC was not told")
 
 
 @check
@@ -120,7 +120,7 @@ async def we_end_a_negotiation_and_edc_is_told_why(w: World) -> None:
         n = await negotiate_with_edc(w, "plain", "AGREED")
         await w.ours.end_negotiation(n.pid, "our office withdrew")
         await edc_state(w.edc, n.peer_pid, "TERMINATED")
-    need(w.ours.was_told(n.peer_pid, "our office withdrew"), "EDC was not told")
+    need(await w.ours.was_told(n.peer_pid, "our office withdrew"), "EDC was not told")
 
 
 @check
@@ -252,7 +252,7 @@ async def rules_that_edc_changed_are_refused_with_a_reason(w: World) -> None:
     """An offer that EDC widened ends, and EDC is told why."""
     wider = {"permission": [{"action": "use"}]}
     ended = await edc_negotiates(w, "ours-conditional", "TERMINATED", **wider)
-    need(w.ours.was_told(ended["@id"], "not the terms that we offer"), "EDC was not told")
+    need(await w.ours.was_told(ended["@id"], "not the terms that we offer"), "EDC was not told")
 
 
 async def edc_pulls(w: World) -> tuple[str, Plain]:
@@ -299,7 +299,7 @@ async def we_end_our_transfer_and_edc_is_told_why(w: World) -> None:
     ours = await w.ours.transfer_of_peer(its, "STARTED")
     await w.ours.end_transfer(ours.pid, "the release was withdrawn")
     await edc_flow(w.edc, its, "TERMINATED")
-    need(w.ours.was_told(its, "the release was withdrawn"), "EDC was not told")
+    need(await w.ours.was_told(its, "the release was withdrawn"), "EDC was not told")
     header = f"Bearer {address['authorization']}"
     status, _ = await asyncio.to_thread(fetch, address["endpoint"], header)
     need(status in (401, 404), f"the token works after the end: {status}")

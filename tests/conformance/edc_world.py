@@ -251,12 +251,14 @@ class Ours:
         terms = Terms(datetime.now(UTC), header, is_development=True)
         return await diagnose(url, self.connector.parts.client, terms)
 
-    def was_told(self, peer_pid: str, text: str) -> bool:
+    async def was_told(self, peer_pid: str, text: str) -> bool:
         """Whether the peer took a message about its process that holds this text."""
-        return any(
-            peer_pid in url and text.encode() in body and 200 <= status < 300
-            for url, body, status in self.said
-        )
+        for _ in range(100):
+            for url, body, status in self.said:
+                if peer_pid in url and text.encode() in body and 200 <= status < 300:
+                    return True
+            await asyncio.sleep(0.05)
+        return False
 
     @staticmethod
     def offer_id(dataset: str) -> str:

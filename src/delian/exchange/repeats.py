@@ -1,10 +1,10 @@
 """When two messages are the same message, sent twice.
 
 May touch: values. The protocol numbers no messages, and peers retry at other times, even with
-another identifier of the agreement. What a message *says* is compared, not its bytes; one that
-carries a name of its own (``@id`` at the root) is repeated only under that name. Whether a
-message is taken decides the state first: only one that does not fit the state is looked up among
-those already answered.
+another identifier of the agreement. What a message *says* is compared, not its bytes. Offers may
+rightly be made twice alike, so one that carries a name of its own (``@id`` at the root) is
+repeated only under that name. Whether a message is taken decides the state first: only one that
+does not fit the state is looked up among those already answered.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ def fingerprint(message: Message, name: str | None = None) -> bytes:
     """
     plain = message.to_plain()
     del plain["@context"]
-    if name is not None:
+    if name is not None and isinstance(message, ContractOffer | ContractRequest):
         plain["@id"] = name
     match message:
         case ContractAgreement(agreement=policy):

@@ -19,6 +19,7 @@ from delian.adapters.dsp_server import DspApp, Request
 from delian.adapters.exchange_codec import Process
 from delian.adapters.exchange_transaction import Queued, Transaction
 from delian.adapters.json_ld import is_plain, normalise
+from delian.adapters.json_ld_terms import EDC_CONTEXT
 from delian.adapters.peer_guard import AddressRefusedError
 from delian.exchange import negotiation, transfer
 from delian.exchange.catalogue import Dataset
@@ -42,6 +43,7 @@ from delian.nodes.exchange_data import Asset, DataDesk
 from delian.nodes.exchange_delivery import Delivery
 from delian.nodes.exchange_parts import Parts
 from delian.nodes.exchange_plans import Plans, Waiters
+from delian.nodes.exchange_settling import Settling
 from delian.nodes.exchange_shelf import DatasetShelf
 from delian.nodes.exchange_steps import Effects, Heard, Outgoing, Reply, Steps
 
@@ -66,6 +68,7 @@ class Connector:
         self._waiters = Waiters()
         self._plans = Plans(self.now_ms, self._carry_out)
         self.delivery = Delivery(parts.client, parts.identity, self, parts.patience, self.now_ms)
+        self._settling = Settling(parts.client, parts.identity, self, self.delivery.put)
         self._steps = Steps(parts.reactions, self.data, parts.terms, self, parts.max_open_per_peer)
         routes = [*parts.identity.routes(), *extra_routes]
         self.app = DspApp(
@@ -104,6 +107,7 @@ class Connector:
     async def close(self) -> None:
         """Stop; what is not done stays in the store for the next run."""
         await self._plans.close()
+        await self._settling.close()
         await self.delivery.close()
         await self.flush()
 
@@ -165,6 +169,8 @@ class Connector:
         heard = Heard(hashlib.sha256(request.body).digest(), meaning, name is not None)
         if self._known.get(who.id) != who:
             await self._remember(who)
+        if EDC_CONTEXT in plain["@context"]:
+            self._settling.suspect(who.id)
         if endpoint.is_first:
             pid = str(uuid.uuid4())
             self._check_callback(message)
@@ -350,6 +356,10 @@ class Connector:
         current = await self.process(pid)
         if current.state is TransferState.STARTED:
             await self.act(pid, Complete())
+
+    def taken(self, item: Outgoing) -> None:
+        """The peer has taken a message; some makes forget it."""
+        self._settling.taken(item)
 
     async def flush(self) -> None:
         """Write down which messages were taken."""

@@ -70,6 +70,10 @@ class Ledger(Protocol):
         """Bring the data of a push transfer."""
         ...
 
+    def taken(self, item: Outgoing) -> None:
+        """The peer has taken a message."""
+        ...
+
     async def flush(self) -> None:
         """Write down which messages were taken."""
         ...
@@ -225,6 +229,7 @@ class Delivery:
             if is_first:
                 await self._acknowledge(item, answer)
             self._mark(item)
+            self._ledger.taken(item)
             return None
         if answer.status in _AGAIN or answer.status >= 500:
             return answer.status, f"it answered {answer.status}"
