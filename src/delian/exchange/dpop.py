@@ -22,7 +22,7 @@ from delian.exchange.key_access_errors import KeyProofError
 ALGORITHMS = ("ES256", "ES384", "ES512", "RS256", "PS256", "Ed25519")
 WINDOW_SECONDS = 60
 MAX_TOKEN_CHARACTERS = 8 * 1024
-_MAX_JTI_CHARACTERS = 256
+_MAX_JTI_CHARACTERS, _LAST_SECOND = 256, 253_402_300_799
 _KINDS = {"EC": {"crv", "kty", "x", "y"}, "RSA": {"e", "kty", "n"}, "OKP": {"crv", "kty", "x"}}
 _MODULUS_CHARACTERS = (342, 684)  # 2048 to 4096 bits in base64url
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\Z")
@@ -92,7 +92,7 @@ def verify(token: str, key: HolderKey, max_characters: int) -> dict[str, Any]:
         registry.max_header_length = MAX_TOKEN_CHARACTERS
         registry.max_payload_length = max_characters
         jws.deserialize_compact(token, imported, [key.algorithm], registry=registry)
-    except (JoseError, ValueError, TypeError) as error:
+    except (JoseError, ValueError, TypeError, KeyError) as error:
         raise KeyProofError("the signature of a token does not hold") from error
     return payload
 
@@ -123,12 +123,14 @@ def check_proof(
         raise KeyProofError("the proof is for another address")
     check_time(claims.get("iat"), now_utc)
     jti = claims.get("jti")
-    if not isinstance(jti, str) or not 0 < len(jti) <= _MAX_JTI_CHARACTERS:
+    if not isinstance(jti, str) or not 0 < len(jti) <= _MAX_JTI_CHARACTERS or not jti.isascii():
         raise KeyProofError("the proof has no identifier")
     if access_token is not None:
         named = claims.get("ath")
         expected = token_digest(access_token)
-        if not isinstance(named, str) or not hmac.compare_digest(named.encode(), expected.encode()):
+        if not isinstance(named, str) or not named.isascii():
+            raise KeyProofError("the proof is for another token")
+        if not hmac.compare_digest(named, expected):
             raise KeyProofError("the proof is for another token")
     return Proof(key, jti)
 
@@ -141,11 +143,12 @@ def holder_key(members: object, algorithm: object) -> HolderKey:
     """
     if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         raise KeyProofError("the proof's algorithm is not allowed")
-    if not isinstance(members, dict) or members.get("kty") not in _KINDS:
+    kind = members.get("kty") if isinstance(members, dict) else None
+    if not isinstance(members, dict) or not isinstance(kind, str) or kind not in _KINDS:
         raise KeyProofError("the proof carries no public key")
     if {"d", "p", "q", "dp", "dq", "qi", "oth", "k"} & set(members):
         raise KeyProofError("the proof carries a private key")
-    kept = {name: members.get(name) for name in sorted(_KINDS[members["kty"]])}
+    kept = {name: members.get(name) for name in sorted(_KINDS[kind])}
     texts = {name: value for name, value in kept.items() if isinstance(value, str)}
     if len(texts) != len(kept):
         raise KeyProofError("the proof's key is incomplete")
@@ -167,6 +170,8 @@ def check_time(issued: object, now_utc: datetime) -> None:
         KeyProofError: it is no number, too old, or from the future.
     """
     if isinstance(issued, bool) or not isinstance(issued, int | float):
+        raise KeyProofError("a signed token does not say when it was made")
+    if not 0 <= issued <= _LAST_SECOND:  # a number beyond all clocks, or none at all
         raise KeyProofError("a signed token does not say when it was made")
     if not abs(now_utc.timestamp() - issued) <= WINDOW_SECONDS:
         raise KeyProofError(

@@ -17,7 +17,7 @@ from delian.exchange.key_access_errors import KeyClientError, KeyRequestError
 from delian.exchange.rewrap import MAX_POLICY_CHARACTERS
 
 _MAX_ATTRIBUTES, _MAX_DISSEMINATION = 256, 1024
-_FQN = re.compile(r"(https?://[a-z0-9.:-]{1,253}/attr/[^/\s]{1,128})/value/([^/\s]{1,128})\Z")
+_FQN = re.compile(r"(https?://[a-z0-9.:-]{1,253}/attr/[!-.0-~]{1,128})/value/([!-.0-~]{1,128})\Z")
 _CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}\Z")
 _UUID = re.compile(r"[0-9a-zA-Z-]{1,64}\Z")
 

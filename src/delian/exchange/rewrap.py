@@ -106,7 +106,7 @@ def read_request(claims: dict[str, Any]) -> RewrapRequest:
     if several:
         items = tuple(_policy_request(item) for item in _list(several))
     else:
-        policy = _text(body, "policy", MAX_POLICY_CHARACTERS)
+        policy = _policy(body, "policy")
         key = _wrapped_key("kao-0", body.get("keyAccess"))
         items = (PolicyRequest("policy", policy, (key,)),)
     if not 0 < sum(len(item.keys) for item in items) <= MAX_KEYS:
@@ -120,11 +120,9 @@ def _policy_request(item: object) -> PolicyRequest:
     keys = []
     for entry in _list(plain.get("keyAccessObjects")):
         named = _object(entry)
-        name = _text(named, "keyAccessObjectId", 256)
+        name = _name(named, "keyAccessObjectId")
         keys.append(_wrapped_key(name, named.get("keyAccessObject")))
-    return PolicyRequest(
-        _text(policy, "id", 256), _text(policy, "body", MAX_POLICY_CHARACTERS), tuple(keys)
-    )
+    return PolicyRequest(_name(policy, "id"), _policy(policy, "body"), tuple(keys))
 
 
 def _wrapped_key(name: str, entry: object) -> WrappedKey:
@@ -141,7 +139,7 @@ def _wrapped_key(name: str, entry: object) -> WrappedKey:
     if kind not in ("wrapped", "ec-wrapped"):
         raise KeyRequestError("a key is wrapped in an unknown way")
     ephemeral = _text(plain, "ephemeralPublicKey", _MAX_PEM_CHARACTERS, "")
-    kid = _text(plain, "kid", 256, "")
+    kid = _name(plain, "kid", "")
     return WrappedKey(name, kind, kid, wrapped, ephemeral, from_base64(binding))
 
 
@@ -175,6 +173,22 @@ def _list(plain: object) -> list[Any]:
     if not isinstance(plain, list) or len(plain) > MAX_KEYS:
         raise KeyRequestError("the request is not in the form of a rewrap request")
     return plain
+
+
+def _policy(plain: dict[str, Any], name: str) -> str:
+    """A policy in base64, exactly as it was bound."""
+    value = _text(plain, name, MAX_POLICY_CHARACTERS)
+    if not value.isascii():
+        raise KeyRequestError("the policy is not base64")
+    return value
+
+
+def _name(plain: dict[str, Any], name: str, default: str | None = None) -> str:
+    """A short text that is safe to show and to write down."""
+    value = _text(plain, name, 256, default)
+    if not value.isprintable():
+        raise KeyRequestError(f"'{name}' holds characters that are not shown")
+    return value
 
 
 def _text(plain: dict[str, Any], name: str, longest: int, default: str | None = None) -> str:
