@@ -10,6 +10,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -80,12 +81,8 @@ class PeerClient:
     ) -> None:
         self._guard = guard
         self._limits = limits or Limits()
-        context = ssl.create_default_context()
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if authorities is not None:
-            context.load_verify_locations(cafile=authorities)
         self._connector = aiohttp.TCPConnector(
-            ssl=context,
+            ssl=_context(authorities),
             limit=self._limits.connections,
             limit_per_host=self._limits.connections_per_peer,
             socket_factory=self._open_socket,
@@ -272,6 +269,16 @@ def _joined(headers: Mapping[str, str]) -> dict[str, str]:
         key = name.lower()
         plain[key] = f"{plain[key]}, {value}" if key in plain else value
     return plain
+
+
+@lru_cache(maxsize=4)
+def _context(authorities: Path | None) -> ssl.SSLContext:
+    """The machine's authorities and *authorities*; reading them costs more than a negotiation."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if authorities is not None:
+        context.load_verify_locations(cafile=authorities)
+    return context
 
 
 async def _pieces(source: Path) -> AsyncIterator[bytes]:
