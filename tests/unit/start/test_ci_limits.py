@@ -53,11 +53,20 @@ def test_each_promise_of_the_demo_can_be_missed(limits, change):
         ("malicious_bytes", 1.0, 1.11, True),
         ("verify_ms", 121.0, 1.0, True),
         ("second_start_s", 1.4, 99.0, False),
+        ("negotiations_per_s", 134, 1.0, False),
+        ("negotiations_per_s", 133, 1.0, True),
+        ("lost", 1, 1.0, True),
+        ("memory_mb", 200, 1.0, False),
     ],
 )
 def test_a_figure_is_held_against_its_own_limit(limits, name, value, ratio, missed):
     answer = {"bench": "x", "figures": [figure(name, value, ratio)]}
     assert bool(limits.bench(answer)) is missed
+
+
+def test_one_name_has_a_limit_in_each_benchmark(limits):
+    answer = {"bench": "exchange", "figures": [figure("memory_mb", 151, 1.0)]}
+    assert limits.bench(answer)
 
 
 def test_no_figures_is_a_miss(limits):
