@@ -139,8 +139,11 @@ class DcpIdentity:
         try:
             speaker = await self._speaker(authorization, now)
             claims = await self._claims(speaker, now) if self._settings.scopes else ()
-        except (TokenError, DidError, CredentialError, DcpMessageError) as error:
+        except (TokenError, DidError) as error:
             raise NotAllowedError(error.message, hint=error.hint) from error
+        except (CredentialError, DcpMessageError) as error:
+            asked = f"this node asks every peer for {', '.join(self._settings.scopes)}"
+            raise NotAllowedError(error.message, hint=error.hint or asked) from error
         return Participant(speaker.did, claims)
 
     def routes(self) -> list[Route]:
@@ -244,7 +247,7 @@ class DcpIdentity:
         except RefusedError as error:
             raise CredentialError(f"the peer's service is not asked: {error.message}") from error
         if not 200 <= status < 300:
-            raise CredentialError(f"the peer's service answers {status}")
+            raise CredentialError(f"the service of {audience} answers {status}")
         try:
             return read_object(body) if body.strip() else {}
         except InputError as error:
