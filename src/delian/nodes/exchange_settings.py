@@ -163,6 +163,10 @@ def init_exchange(home: Path, address: str, *, development: bool = False) -> Pat
         lines += ["development = true", 'proof = "none"']
     if any(c in address for c in '"\\\n'):
         raise SettingsError("the address holds odd characters")
+    try:
+        Guard(development).check_url(address)
+    except AddressRefusedError as error:
+        raise SettingsError(f"address: {error.message}", hint=error.hint) from error
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_bytes(path, ("\n".join(lines) + "\n").encode())
     load_exchange(home)
