@@ -8,6 +8,7 @@ import base64
 import http.client
 import ipaddress
 import json
+import re
 import secrets
 import ssl
 from collections.abc import Sequence
@@ -29,7 +30,8 @@ from delian.terms.errors import InputError
 
 MAX_ANSWER_BYTES = 256 * 1024
 _TOKEN, _REWRAP = "/token", "/kas.AccessService/Rewrap"
-_MARGIN_SECONDS = 30
+_MARGIN_SECONDS, _LONGEST_SECONDS = 30, 86_400
+_TOKEN_TEXT = re.compile(r"[A-Za-z0-9._~+/=-]{1,8192}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +138,12 @@ class KeyAccessClient:
         if status in (400, 401):
             raise KeyClientError("the key service does not take the account")
         found, kind, seconds = (plain.get(n) for n in ("access_token", "token_type", "expires_in"))
-        if status != 200 or not isinstance(found, str) or not isinstance(seconds, int):
+        if status != 200:
             raise KeyServiceAwayError("the key service gives no token")
+        if not isinstance(found, str) or _TOKEN_TEXT.match(found) is None:
+            raise KeyAnswerError("the key service's token is not one")
+        if not isinstance(seconds, int) or not 0 < seconds <= _LONGEST_SECONDS:
+            raise KeyAnswerError("the key service's token does not say how long it is good")
         scheme = "DPoP" if kind == "DPoP" else "Bearer"
         self._tokens[issuer] = (scheme, found, now.timestamp() + seconds - _MARGIN_SECONDS)
         return scheme, found

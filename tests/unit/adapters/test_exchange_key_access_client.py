@@ -221,6 +221,7 @@ class Liar:
 
     def __init__(self) -> None:
         self.status, self.said = 200, b""
+        self.given: Any = {"access_token": "t", "token_type": "DPoP", "expires_in": 600}
         self.calls: list[str] = []
         self.app = Starlette(
             routes=[Route("/{path:path}", self._answer, methods=["POST", "GET"])],
@@ -229,8 +230,7 @@ class Liar:
     async def _answer(self, request: Request) -> Response:
         self.calls.append(request.url.path)
         if request.url.path == "/token":
-            given = {"access_token": "t", "token_type": "DPoP", "expires_in": 600}
-            return Response(json.dumps(given))
+            return Response(json.dumps(self.given))
         if self.status == 307:
             return RedirectResponse("/elsewhere")
         return Response(self.said, self.status)
@@ -251,6 +251,31 @@ def test_an_answer_that_cannot_be_right_gives_no_key(
             assert "\x1b" not in caught.value.message
             assert len(caught.value.message) < 400
     assert "/elsewhere" not in liar.calls
+
+
+TOKENS: list[Any] = [
+    [],
+    {},
+    {"access_token": 5, "expires_in": 600},
+    {"access_token": "", "expires_in": 600},
+    {"access_token": "a\r\nx-more: b", "expires_in": 600},
+    {"access_token": "\ud800", "expires_in": 600},
+    {"access_token": "a" * 9000, "expires_in": 600},
+    {"access_token": "t", "expires_in": 10**400},
+    {"access_token": "t", "expires_in": -1},
+    {"access_token": "t", "expires_in": "600"},
+    {"access_token": "t"},
+]
+
+
+def test_a_token_that_cannot_be_one_is_not_used(service: KeyService, clock: FixedClock) -> None:
+    liar, policy = Liar(), policy_text(FRA)
+    with serving(liar.app) as address:
+        for liar.given in TOKENS:
+            asked = KeyAccessClient([KeyAccount(address, "a", "b")], clock, development=True)
+            with pytest.raises(KeyAnswerError, match="token"):
+                asked.unwrap(replace(access(service, policy), url=address), policy)
+    assert set(liar.calls) == {"/token"}
 
 
 def test_a_share_of_another_session_does_not_open(service: KeyService, clock: FixedClock) -> None:
