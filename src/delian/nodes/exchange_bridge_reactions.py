@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from delian.adapters.exchange_store import ExchangeStore
 from delian.adapters.exchange_transaction import Transaction
-from delian.exchange.actions import Action, Agree, MakeOffer, Start, Terminate
+from delian.exchange.actions import Action, Agree, Start, Terminate
 from delian.exchange.bridge_errors import (
     ForeignAwayError,
     ForeignFormError,
@@ -96,8 +96,7 @@ class BridgeReactions:
         if foreign is None:
             return (Terminate("unknown", ("the foreign catalogue does not list it now",)),)
         offers = Dataset.from_plain(foreign.dataset, "dataset").offers
-        is_ours = any(isinstance(action, MakeOffer) for action in actions)
-        if is_ours or n.offer.terms_digest not in {offer.terms_digest for offer in offers}:
+        if n.offer.terms_digest not in {offer.terms_digest for offer in offers}:
             error = refuse_counter_offer(n.dataset)
             return (Terminate("counter-offer", (error.message, error.hint)),)
         if foreign.trade is not None:

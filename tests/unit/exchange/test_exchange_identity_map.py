@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from delian.crypto.dsse import document_type, sign
 from delian.crypto.sign import PrivateKey
 from delian.exchange.bridge_errors import CheckDigitError, NotMappedError, WeakIdentityError
 from delian.exchange.foreign_name import ForeignName, Scheme
@@ -95,6 +96,9 @@ def test_only_the_named_voucher_with_its_pinned_key_counts() -> None:
     for envelope in (sign_record(record(), OTHER), sign_record(record(voucher="else"), KEY)):
         with pytest.raises(RecordError):
             open_record(envelope, {"voucher-jp": KEY.public}.get)
+    borrowed = sign(document_type("identity-record"), record().to_bytes(), {"else": OTHER})
+    with pytest.raises(RecordError):
+        open_record(borrowed, {"voucher-jp": KEY.public, "else": OTHER.public}.get)
     changed = replace(
         sign_record(record(), KEY), payload=record(assurance=Assurance.HIGH).to_bytes()
     )
