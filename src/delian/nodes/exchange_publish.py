@@ -4,13 +4,10 @@ A released edition is verified as any stranger would verify it, packed into one 
 a dataset whose offer says its label. What no longer verifies is withdrawn with the reason.
 """
 
-import hashlib
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from delian.adapters.files import FileMissingError, read_bytes, write_bytes
 from delian.exchange.catalogue import Dataset
@@ -25,17 +22,28 @@ from delian.exchange.offering import (
 )
 from delian.label.label import Label
 from delian.nodes.exchange_archive import pack
+from delian.nodes.exchange_assets import ASSETS, Place
 from delian.nodes.verifier import read_folder, state_file
 from delian.release.bundle import STATEMENT
 from delian.release.report import VerifyReport
 from delian.release.statement import Statement
 from delian.release.verify import MAX_FILE_BYTES, verify
 from delian.release.ztdf import SealPlan, seal_release
-from delian.terms.encode import Digest, digest, sha256_hex
+from delian.terms.encode import Digest, sha256_hex
 from delian.terms.errors import DelianError, InputError, RefusedError
 
-ASSETS = "assets"
-_PIECE = 1024 * 1024
+__all__ = [
+    "ASSETS",
+    "RELEASE_URN",
+    "Gone",
+    "Place",
+    "Ready",
+    "Sealing",
+    "Shelf",
+    "ready_file",
+    "ready_release",
+]
+
 ZIP, TDF, BYTES = "application/zip", "application/vnd.opentdf.file", "application/octet-stream"
 
 
@@ -93,50 +101,6 @@ class Sealing:
     randbytes: Callable[[int], bytes] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where assets lie and under which service they are offered.
-
-    Args:
-        home: The connector's home; assets lie in ``assets/`` by digest.
-        service_id: Identifier of its data service.
-    """
-
-    home: Path
-    service_id: str
-
-    def keep(self, data: bytes) -> tuple[Path, Digest]:
-        """Keep *data* among the assets."""
-        name = digest(data)
-        path = self.home / ASSETS / name.removeprefix("sha256:")
-        if not path.exists():
-            write_bytes(path, data, secret=True)
-        return path, name
-
-    def copy(self, source: Path) -> tuple[Path, Digest, int]:
-        """Keep a copy of a file of any size; where it lies, its digest and its length.
-
-        Raises:
-            FileMissingError: it cannot be read.
-        """
-        folder = self.home / ASSETS
-        folder.mkdir(parents=True, exist_ok=True)
-        seen, size = hashlib.sha256(), 0
-        try:
-            with source.open("rb") as stream, NamedTemporaryFile(dir=folder, delete=False) as part:
-                beside = Path(part.name)
-                while piece := stream.read(_PIECE):
-                    seen.update(piece)
-                    size += part.write(piece)
-                part.flush()
-                os.fsync(part.fileno())
-        except OSError as error:
-            raise FileMissingError(f"cannot read {source.name}", where=str(source)) from error
-        path = folder / seen.hexdigest()
-        beside.replace(path)
-        return path, f"sha256:{seen.hexdigest()}", size
-
-
 def ready_file(
     place: Place,
     source: Path,
@@ -184,7 +148,7 @@ def ready_release(
         VerifyError: a check fails; nothing unverified is ever offered.
     """
     files = read_folder(folder)
-    statement = _verified(files, root, place, now_utc)
+    statement = _verified(files, folder.name, root, place, now_utc)
     if sealing is None:
         data, media_type, policy_id = pack(files), ZIP, ""
     else:
@@ -198,14 +162,18 @@ def ready_release(
     return Ready(made, path, name, len(data), media_type, policy_id)
 
 
-def _verified(files: dict[str, bytes], root: Path, place: Place, now_utc: datetime) -> Statement:
+def _verified(
+    files: dict[str, bytes], name: str, root: Path, place: Place, now_utc: datetime
+) -> Statement:
     report = _report(files, root, state_file(root, place.home), now_utc)
     taken_back = [check for check in report.failures if check.name == "withdrawn"]
     if taken_back:
         raise WithdrawnReleaseError(taken_back[0].detail, hint=taken_back[0].hint)
     report.raise_for_failure()
-    if report.statement is None:
-        raise DatasetNameError("the release has no statement")
+    if report.statement is None or report.statement.release_id != name:
+        raise DatasetNameError(
+            "the folder of a release is named as the release", hint="rename the folder", where=name
+        )
     return report.statement
 
 
@@ -252,7 +220,8 @@ class Shelf:
     terms: Terms = field(default_factory=Terms)
     sealing: Sealing | None = None
     _seen: dict[str, tuple[str, date]] = field(default_factory=dict)
-    _offered: dict[str, str] = field(default_factory=dict)
+    _bad: dict[str, DelianError] = field(default_factory=dict)
+    _doubted: dict[str, str] = field(default_factory=dict)
 
     def look(
         self, now_utc: datetime, known: Sequence[str] = ()
@@ -264,47 +233,77 @@ class Shelf:
             known: Datasets of releases that stand in the catalogue, whoever put them there.
 
         Guarantees:
-            A release that stops to verify, for whatever reason, is withdrawn with the reason.
-            Every release is verified again at least once a day, because metadata expires.
+            A release that a nation took back, or whose folder is gone, goes at once. One that
+            stops to verify for whatever other reason goes when the next look finds the same: a
+            folder may be in the middle of being written. Every release is verified again at
+            least once a day, because metadata expires.
+
+        Raises:
+            FileMissingError: the folder of all releases is away; nothing is concluded from that.
         """
         here = _folders(self.folder)
-        for name in self._offered.keys() - here.keys():
-            del self._offered[name], self._seen[name]
+        for name in self._seen.keys() - here.keys():
+            self._forget(name)
         ready: list[Ready] = []
-        reasons: dict[str, str] = {}
+        wrong: dict[str, tuple[str, DelianError]] = {}
         for name, path in sorted(here.items()):
+            looks = _fingerprint(path)
             try:
-                made = self._look_at(name, path, now_utc)
+                made = self._look_at(name, path, looks, now_utc)
             except DelianError as error:
-                reasons[self._offered.pop(name, RELEASE_URN + name)] = error.message
+                wrong[RELEASE_URN + name] = (looks, error)
                 continue
             if made is not None:
                 ready.append(made)
-                self._offered[name] = made.dataset.id
-        lost = sorted(set(known) - set(self._offered.values()))
-        gone = tuple(Gone(n, reasons.get(n, "the release is no longer published")) for n in lost)
-        return tuple(ready), gone
+        held = {RELEASE_URN + name for name in self._seen.keys() - self._bad.keys()}
+        return tuple(ready), self._gone(sorted(set(known) - held), wrong)
 
-    def _look_at(self, name: str, path: Path, now_utc: datetime) -> Ready | None:
-        """What is to be published of one folder; None where it stands as it was, or is known bad.
+    def _gone(
+        self, lost: Sequence[str], wrong: Mapping[str, tuple[str, DelianError]]
+    ) -> tuple[Gone, ...]:
+        found, doubted = [], {}
+        for dataset in lost:
+            if dataset not in wrong:
+                found.append(Gone(dataset, "the release is no longer published"))
+                continue
+            looks, error = wrong[dataset]
+            is_sure = isinstance(error, WithdrawnReleaseError)
+            if is_sure or self._doubted.get(dataset) == looks:
+                found.append(Gone(dataset, error.message))
+            else:
+                doubted[dataset] = looks
+        self._doubted = doubted
+        return tuple(found)
+
+    def _look_at(self, name: str, path: Path, looks: str, now_utc: datetime) -> Ready | None:
+        """What is to be published of one folder; None where it stands as it was.
 
         Raises:
-            DelianError: it does not verify now.
+            DelianError: it does not verify, or did not when it looked like this before.
         """
-        looks, today = _fingerprint(path), now_utc.date()
-        before = self._seen.get(name)
-        if before == (looks, today):
-            return None
-        self._seen[name] = (looks, today)
-        if before is None or before[0] != looks or name not in self._offered:
+        before, self._seen[name] = self._seen.get(name), (looks, now_utc.date())
+        bad = self._bad.pop(name, None)
+        try:
+            if before == self._seen[name]:
+                if bad is not None:
+                    raise bad
+                return None
+            if bad is None and before is not None and before[0] == looks:
+                _verified(read_folder(path), path.name, self.root, self.place, now_utc)
+                return None
             return ready_release(self.place, path, self.root, self.terms, now_utc, self.sealing)
-        _verified(read_folder(path), self.root, self.place, now_utc)
-        return None
+        except DelianError as error:
+            self._bad[name] = error
+            raise
+
+    def _forget(self, name: str) -> None:
+        del self._seen[name]
+        self._bad.pop(name, None)
 
 
 def _folders(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
-        return {}
+        raise FileMissingError("the folder of releases is away", where=str(folder))
     return {p.name: p for p in folder.iterdir() if (p / STATEMENT).is_file()}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from delian.adapters.files import FileMissingError
 from delian.exchange.answer import NOT_OPEN
 from delian.exchange.messages import TransferRequest
 from delian.exchange.odrl import Policy
@@ -85,11 +86,30 @@ def test_a_changed_file_takes_the_release_out(shelf: Shelf) -> None:
     name = shelf.look(NOW)[0][0].dataset.id
     page = shelf.folder / "2026-A-e1" / "index.html"
     page.write_bytes(page.read_bytes() + b" ")
+    assert shelf.look(LATER, [name]) == ((), ())
     ready, gone = shelf.look(LATER, [name])
     assert ready == ()
     assert [g.dataset_id for g in gone] == [name]
     assert "failed" in gone[0].reason
     assert shelf.look(LATER, []) == ((), ())
+
+
+def test_a_folder_in_the_middle_of_being_written_takes_nothing_out(shelf: Shelf) -> None:
+    name = shelf.look(NOW)[0][0].dataset.id
+    page = shelf.folder / "2026-A-e1" / "index.html"
+    whole = page.read_bytes()
+    for part in (b"", whole[:10], whole[:20]):
+        page.write_bytes(part)
+        assert shelf.look(LATER, [name]) == ((), ())
+    page.write_bytes(whole)
+    ready, gone = shelf.look(LATER, [name])
+    assert [r.dataset.id for r in ready] == [name]
+    assert gone == ()
+
+
+def test_a_release_under_another_name_is_not_offered(shelf: Shelf) -> None:
+    (shelf.folder / "2026-A-e1").rename(shelf.folder / "2026-A-e2")
+    assert shelf.look(NOW) == ((), ())
 
 
 def test_a_withdrawal_takes_the_release_out_with_its_reason(shelf: Shelf) -> None:
@@ -109,8 +129,17 @@ def test_a_folder_that_is_gone_takes_its_dataset_along(shelf: Shelf) -> None:
     assert [g.dataset_id for g in fresh.look(LATER, [name])[1]] == [name]
 
 
+def test_nothing_is_concluded_from_a_folder_that_is_away(shelf: Shelf) -> None:
+    """A share that is not mounted takes nothing back."""
+    name = shelf.look(NOW)[0][0].dataset.id
+    shelf.folder.rename(shelf.folder.with_name("elsewhere"))
+    with pytest.raises(FileMissingError):
+        shelf.look(LATER, [name])
+
+
 def test_expired_metadata_takes_the_release_out_at_the_next_daily_look(shelf: Shelf) -> None:
     name = shelf.look(NOW)[0][0].dataset.id
+    assert shelf.look(NOW + timedelta(days=500), [name]) == ((), ())
     gone = shelf.look(NOW + timedelta(days=500), [name])[1]
     assert [g.dataset_id for g in gone] == [name]
 
