@@ -108,6 +108,7 @@ async def edc_ends_a_negotiation_and_we_know_why(w: World) -> None:
     """EDC's reason arrives with its termination."""
     async with w.ours.holding("AGREED"):
         n = await negotiate_with_edc(w, "plain", "AGREED")
+        await edc_state(w.edc, n.peer_pid, "AGREED")
         await asyncio.to_thread(w.edc.end_negotiation, n.peer_pid, "the committee said no")
         ended = await w.ours.negotiation_in(n.pid, "TERMINATED")
     need("the committee said no" in " ".join(ended.reasons), f"the reasons are {ended.reasons}")
@@ -149,6 +150,7 @@ async def edc_ends_a_transfer_and_we_know_why(w: World) -> None:
     n = await negotiate_with_edc(w, "plain")
     pid = await w.ours.transfer(n.pid)
     t = await w.ours.transfer_in(pid, "STARTED")
+    await edc_flow(w.edc, t.peer_pid, "STARTED")
     await asyncio.to_thread(w.edc.end_transfer, t.peer_pid, "the line is needed")
     ended = await w.ours.transfer_in(pid, "TERMINATED")
     need("the line is needed" in " ".join(ended.reasons), f"the reasons are {ended.reasons}")

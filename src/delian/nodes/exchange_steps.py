@@ -13,6 +13,7 @@ from delian.adapters.exchange_transaction import Queued, Transaction
 from delian.exchange import negotiation, transfer
 from delian.exchange.errors import BusyError, NotFoundHereError, WrongStateError
 from delian.exchange.messages import (
+    ContractAgreement,
     ContractOffer,
     ContractRequest,
     DataAddress,
@@ -197,6 +198,11 @@ class Steps:
             kept = t.answer(pid, heard.meaning)
             if kept is None:
                 raise
+            if isinstance(process, Negotiation) and isinstance(message, ContractAgreement):
+                again = negotiation.renamed(process, message.agreement)
+                if again is not None:
+                    t.put(again, fx.now_ms, heard.exact)
+                    t.tell(fx.now_ms, pid, "the agreement has another name", again.state)
             return Reply(*kept)
         reply = Reply(200, to_bytes(moved.answer().to_plain()))
         t.add_answer(pid, heard.meaning, reply.status, reply.body)
