@@ -15,6 +15,12 @@ class MarkRuleError(InputError):
     code = "mark-rule"
 
 
+class RegisterError(InputError):
+    """A register, or a file that should hold one, is malformed."""
+
+    code = "register"
+
+
 class NotSharedError(RefusedError):
     """The answer to whoever may not see something, and to whoever asks for what does not exist.
 
