@@ -22,6 +22,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 from sqlalchemy.engine import Dialect
@@ -178,8 +179,11 @@ STATEMENTS: dict[str, Executable] = {
     "answer": select(INBOX.c.status, INBOX.c.body).where(
         INBOX.c.pid == _b("p"), INBOX.c.digest == _b("d")
     ),
-    "add_answer": insert(INBOX).values({c.name: _b(c.name) for c in INBOX.columns}),
-    "drop_answer": delete(INBOX).where(INBOX.c.pid == _b("p"), INBOX.c.digest == _b("d")),
+    "add_answer": text(  # both databases spell it so, SQLAlchemy each in its own way
+        "INSERT INTO exchange_inbox (pid, digest, status, body) "
+        "VALUES (:pid, :digest, :status, :body) "
+        "ON CONFLICT (pid, digest) DO UPDATE SET status = excluded.status, body = excluded.body"
+    ),
     "plan": insert(TIMERS)
     .values({n: _b(n) for n in ("pid", "due_ms", "action")})
     .returning(TIMERS.c.seq),

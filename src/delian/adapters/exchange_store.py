@@ -89,7 +89,11 @@ class ExchangeStore:
         self._queue: list[_Waiting] = []
         self._kept = Kept()
         self._is_scheduled = False
-        self._claim_writer()
+        try:
+            self._claim_writer()
+        except ExchangeStoreError:
+            self.close()
+            raise
         self._check_version()
 
     def _claim_writer(self) -> None:
@@ -100,8 +104,20 @@ class ExchangeStore:
         is_free = self._cursor.fetchone()[0]
         self._connection.commit()
         if not is_free:
-            self.close()
             raise ExchangeStoreError("another connector uses this database")
+
+    def _reconnect(self) -> None:
+        """The server went away and may be back; what the memory mirrors is read anew.
+
+        Raises:
+            ExchangeStoreError: another connector took the database meanwhile.
+        """
+        if self._connection.is_valid:
+            self._connection.invalidate()
+        self._connection = self._engine.raw_connection()
+        self._cursor = self._connection.cursor()
+        self._kept = Kept()
+        self._claim_writer()
 
     def _check_version(self) -> None:
         def check(t: Transaction) -> str:
@@ -174,6 +190,8 @@ class ExchangeStore:
         try:
             if self._is_sqlite:
                 self._cursor.execute("BEGIN IMMEDIATE")
+            elif self._cursor.connection.closed:
+                self._reconnect()
             transaction = Transaction(self._cursor, self._statements, self._kept)
             for waiting in batch:
                 self._run_one(waiting, transaction, is_alone=len(batch) == 1)
@@ -196,12 +214,15 @@ class ExchangeStore:
         """
         if is_alone:
             waiting.result = waiting.work(transaction)
+            transaction.finish()
             return
         self._cursor.execute("SAVEPOINT one")
         try:
             waiting.result = waiting.work(transaction)
+            transaction.finish()
         except Exception as error:  # noqa: BLE001 - handed to whoever waits for this step
             self._cursor.execute("ROLLBACK TO SAVEPOINT one")
+            transaction.undo()
             self._kept.undone()
             waiting.error = self._told(error)
         self._cursor.execute("RELEASE SAVEPOINT one")
@@ -226,7 +247,7 @@ class ExchangeStore:
 
 def _failures(engine: Engine) -> tuple[type[BaseException], ...]:
     driver: Any = engine.dialect.dbapi
-    return (driver.Error,)
+    return (driver.Error, SQLAlchemyError)
 
 
 def _postgresql(url: str) -> Engine:

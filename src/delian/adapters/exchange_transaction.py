@@ -89,6 +89,7 @@ class Transaction:
         self._cursor = cursor
         self._statements = statements
         self._kept = kept
+        self._told: list[dict[str, Any]] = []
 
     def run(self, name: str, **values: Any) -> int:
         """Run a writing statement; the number of rows that it touched."""
@@ -187,7 +188,6 @@ class Transaction:
 
     def add_answer(self, pid: str, digest: bytes, status: int, body: bytes) -> None:
         """Remember the answer to a message; the last one counts."""
-        self.run("drop_answer", p=pid, d=digest)
         self.run("add_answer", pid=pid, digest=digest, status=status, body=body)
 
     def plan(self, pid: str, due_ms: int, action: Action) -> tuple[int, str, int]:
@@ -250,4 +250,15 @@ class Transaction:
 
     def tell(self, now_ms: int, pid: str, event_name: str, detail: str = "") -> None:
         """Write one line of a process's story."""
-        self.run("tell", at_ms=now_ms, pid=pid, event=event_name, detail=detail)
+        self._told.append({"at_ms": now_ms, "pid": pid, "event": event_name, "detail": detail})
+
+    def finish(self) -> None:
+        """Write what was told in this step."""
+        told, self._told = self._told, []
+        if told:
+            statement = self._statements["tell"]
+            self._cursor.executemany(statement.text, [statement.values(line) for line in told])
+
+    def undo(self) -> None:
+        """Forget what was told in a step that failed."""
+        self._told = []

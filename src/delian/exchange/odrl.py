@@ -112,6 +112,7 @@ class Policy:
     assigner: str | None = None
     assignee: str | None = None
     timestamp: str | None = None
+    _terms: list[Digest] = field(default_factory=list, init=False, compare=False, repr=False)
 
     @classmethod
     def from_plain(cls, obj: object, where: str) -> "Policy":
@@ -164,8 +165,11 @@ class Policy:
             The order of rules, of conditions (``andSequence`` apart) and of the members of a set
             does not change it; any other change does (``tests/property/test_exchange_odrl.py``).
         """
-        sides = (self.permissions, self.prohibitions, self.obligations)
-        return digest(_spell([sorted(_rule_key(r) for r in side) for side in sides]).encode())
+        if not self._terms:  # made once: a negotiation asks for it at every step
+            sides = (self.permissions, self.prohibitions, self.obligations)
+            spelled = _spell([sorted(_rule_key(r) for r in side) for side in sides])
+            self._terms.append(digest(spelled.encode()))
+        return self._terms[0]
 
 
 def _rules(plain: Mapping[str, Any], name: str, where: str) -> tuple[Rule, ...]:

@@ -304,6 +304,9 @@ def test_postgresql_keeps_the_same_promises(server: str) -> None:
     assert [isinstance(a, Exception) for a in answers].count(True) == 1
     with pytest.raises(ExchangeStoreError):
         ExchangeStore(server)
+    with pytest.raises(ExchangeStoreError):
+        store.step_now(lambda t: t._cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())"))
+    assert store.step_now(lambda t: t.ask("note", n="schema")) == [("1",)], "it connects anew"
     store.close()
 
     again = ExchangeStore(server)
