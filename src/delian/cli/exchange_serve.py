@@ -1,5 +1,6 @@
 """``delian exchange init`` and ``serve``: a connector from nothing."""
 
+import importlib
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -7,10 +8,8 @@ from threading import Thread
 import click
 
 from delian.cli import output
-from delian.exchange.offering import Terms
 from delian.nodes.exchange_node import serve as serve_node
 from delian.nodes.exchange_operator import Operator
-from delian.nodes.exchange_publish import Place, ready_file
 from delian.nodes.exchange_settings import init_exchange, load_exchange
 from delian.nodes.pump import set_up_log
 from delian.terms.errors import DelianError
@@ -18,6 +17,8 @@ from delian.terms.errors import DelianError
 NEW = click.Path(file_okay=False, path_type=Path)
 HOME = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+# Loaded only where a file is offered: a node should answer soon after its start.
+OFFERING = ("delian.nodes.exchange_assets", "delian.exchange.offering")
 
 
 @click.command("init")
@@ -51,10 +52,11 @@ def serve(home: Path, offer: Path | None) -> None:
 
 def _offer(home: Path, address: str, source: Path) -> None:
     """Give the order to the node of this process, from beside its loop."""
-    place = Place(home, f"{address}/catalog:service")
-    now = datetime.now(UTC)
+    assets, offering = map(importlib.import_module, OFFERING)
+    place = assets.Place(home, f"{address}/catalog:service")
+    name, terms, now = f"urn:file:{source.name}", offering.Terms(), datetime.now(UTC)
     try:
-        made = ready_file(place, source, f"urn:file:{source.name}", source.name, None, Terms(), now)
+        made = assets.ready_file(place, source, name, source.name, None, terms, now)
         Operator(home).publish(made.dataset.to_plain(), made.path, made.sha256, made.media_type)
         output.talk(f"offering {made.dataset.id}")
     except DelianError as error:

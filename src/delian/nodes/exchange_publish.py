@@ -10,31 +10,29 @@ from datetime import date, datetime
 from pathlib import Path
 
 from delian.adapters.files import FileMissingError, read_bytes, write_bytes
-from delian.exchange.catalogue import Dataset
 from delian.exchange.offering import (
     RELEASE_URN,
-    Content,
     Terms,
     dataset_for,
     offer_for,
     release_content,
     release_label,
 )
-from delian.label.label import Label
 from delian.nodes.exchange_archive import pack
-from delian.nodes.exchange_assets import ASSETS, Place
+from delian.nodes.exchange_assets import ASSETS, DatasetNameError, Place, Ready, ready_file
 from delian.nodes.verifier import read_folder, state_file
 from delian.release.bundle import STATEMENT
 from delian.release.report import VerifyReport
 from delian.release.statement import Statement
 from delian.release.verify import MAX_FILE_BYTES, verify
 from delian.release.ztdf import SealPlan, seal_release
-from delian.terms.encode import Digest, sha256_hex
-from delian.terms.errors import DelianError, InputError, RefusedError
+from delian.terms.encode import sha256_hex
+from delian.terms.errors import DelianError, RefusedError
 
 __all__ = [
     "ASSETS",
     "RELEASE_URN",
+    "DatasetNameError",
     "Gone",
     "Place",
     "Ready",
@@ -44,40 +42,13 @@ __all__ = [
     "ready_release",
 ]
 
-ZIP, TDF, BYTES = "application/zip", "application/vnd.opentdf.file", "application/octet-stream"
-
-
-class DatasetNameError(InputError):
-    """A dataset needs a name that can stand in an address."""
-
-    code = "dataset-name"
+ZIP, TDF = "application/zip", "application/vnd.opentdf.file"
 
 
 class WithdrawnReleaseError(RefusedError):
     """A nation took this release back."""
 
     code = "release-withdrawn"
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """Something that can be published now.
-
-    Args:
-        dataset: Its entry in the catalogue.
-        path: The exact bytes that are handed out.
-        sha256: Their digest.
-        byte_size: Their number.
-        media_type: Their kind.
-        policy_id: Under which the key access knows it; empty where it is not sealed.
-    """
-
-    dataset: Dataset
-    path: Path
-    sha256: Digest
-    byte_size: int
-    media_type: str
-    policy_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,39 +70,6 @@ class Sealing:
 
     plan: SealPlan
     randbytes: Callable[[int], bytes] = field(repr=False)
-
-
-def ready_file(
-    place: Place,
-    source: Path,
-    dataset_id: str,
-    title: str,
-    label: Label | None,
-    terms: Terms,
-    now_utc: datetime,
-) -> Ready:
-    """A file of any kind, to be offered under its label.
-
-    Args:
-        place: Where assets lie.
-        source: The file; a copy of it is kept.
-        dataset_id: Its name in the catalogue.
-        title: For a person.
-        label: Its label, or None for what its publisher declares open to everybody.
-        terms: What the publisher adds to narrow the offer.
-        now_utc: The moment.
-
-    Raises:
-        DatasetNameError: the name cannot stand in an address.
-    """
-    if not dataset_id or len(dataset_id) > 200 or not dataset_id.isprintable():
-        raise DatasetNameError("a dataset's name is 1 to 200 printable characters")
-    if dataset_id.startswith(RELEASE_URN):
-        raise DatasetNameError("names of releases are kept for releases")
-    path, name, size = place.copy(source)
-    content = Content(dataset_id, title, name, size)
-    offer = offer_for(label, content, terms, now_utc)
-    return Ready(dataset_for(content, offer, place.service_id), path, name, size, BYTES)
 
 
 def ready_release(
