@@ -67,11 +67,11 @@ class PolicyDesk:
         ours = _own_profile(own, parties)
         return cls(own, now, (ours,) if profile is None else (profile, ours), parties)
 
-    def context(self, who: Participant, *, uses: int = 0) -> Context:
+    def context(self, who: Participant) -> Context:
         """What counts about *who* now."""
         now_utc = self.now()
         known = Participant(who.id, (*who.claims, *self.parties.get(who.id, ())))
-        made = Context(who.id, now_utc, uses=uses)
+        made = Context(who.id, now_utc)
         for profile in self.profiles:
             more = context_of(known, profile, now_utc)
             made = replace(
@@ -92,7 +92,7 @@ class PolicyDesk:
         return replace(dataset, offers=offers) if offers else None
 
     def _recent(self, who: Participant) -> Context:
-        """The context of at most a second ago: a page of a catalogue asks for it many times."""
+        """The claims of at most a second ago: a page of a catalogue asks for them many times."""
         now_utc = self.now()
         kept = self._kept.get(who.id)
         if kept is not None and kept[0] == who and kept[1].now_utc + _RECENT > now_utc:
@@ -109,7 +109,8 @@ class PolicyDesk:
 
     def answer(self, policy: Policy, who: Participant, *, uses: int = 0) -> Answer:
         """The decision on an offer or agreement, with its reasons."""
-        return self.gate.compiled(policy).decide(self.context(who, uses=uses))
+        context = replace(self._recent(who), now_utc=self.now(), uses=uses)
+        return self.gate.compiled(policy).decide(context)
 
     def judge(
         self,

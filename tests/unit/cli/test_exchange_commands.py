@@ -196,6 +196,31 @@ def test_a_labelled_file_is_seen_by_its_readers_only(nodes: dict[str, Any], say:
     assert "urn:file:l.txt" not in [d["@id"] for d in found["datasets"]]
 
 
+def test_what_is_no_release_is_not_taken_for_one(
+    nodes: dict[str, Any], say: Say, published: Callable[..., str]
+) -> None:
+    name = published("no-release.txt", "--open")
+    _, stands, _ = negotiate(nodes, say, name)
+    root, to = nodes["place"] / "root.json", nodes["place"] / "folder"
+    root.write_text("{}")
+    words = ("fetch", stands["pid"], "--home", nodes[CONSUMER], "--to", to, "--root", root)
+    code, error, _ = say(*words)
+    assert (code, error["error"]["code"]) == (3, "archive")
+    assert not to.exists()
+    assert not list(nodes["place"].glob(".folder*"))
+
+
+def test_a_process_is_ended_with_a_reason(
+    nodes: dict[str, Any], say: Say, published: Callable[..., str]
+) -> None:
+    name = published("ended.txt", "--open", "--ask-me")
+    words = ("negotiate", nodes["provider_url"], name, "--home", nodes[CONSUMER], "--wait", 0)
+    _, waits, _ = say(*words)
+    words = ("terminate", waits["pid"], "--home", nodes[CONSUMER], "--reason", "changed our mind")
+    code, ended, _ = say(*words)
+    assert (code, ended["state"], ended["reasons"]) == (0, "TERMINATED", ["changed our mind"])
+
+
 def test_a_home_that_nobody_serves_says_so(tmp_path: Path, say: Say) -> None:
     code, made, _ = say("init", "--home", tmp_path / "h", "--address", "https://c.example")
     assert (code, made["did"]) == (0, "did:web:c.example")
