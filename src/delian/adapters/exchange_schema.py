@@ -110,13 +110,6 @@ TOKENS = Table(
     Column("used", Integer, nullable=False),
 )
 Index("exchange_tokens_pid", TOKENS.c.pid)
-JTIS = Table(
-    "exchange_jtis",
-    META,
-    Column("name", Text, primary_key=True),
-    Column("expires_ms", BigInteger, nullable=False),
-)
-Index("exchange_jtis_age", JTIS.c.expires_ms)
 PEERS = Table(
     "exchange_peers",
     META,
@@ -205,16 +198,10 @@ STATEMENTS: dict[str, Executable] = {
     "agreements": select(_A.id, _A.role, _A.peer, _A.pid, _A.dataset, _A.uses, _A.made_ms)
     .order_by(_A.made_ms.desc())
     .limit(_b("many")),
-    "find_agreement": select(_A.peer, _A.pid, _A.dataset).where(
-        _A.id == _b("i"), _A.role == _b("r")
-    ),
     "add_token": insert(TOKENS).values(digest=_b("d"), pid=_b("p"), used=0),
     "token": select(_T.pid).where(_T.digest == _b("d"), _T.used == 0),
     "use_token": update(TOKENS).where(_T.digest == _b("d"), _T.used == 0).values(used=1),
     "revoke": delete(TOKENS).where(_T.pid == _b("p")),
-    "add_jti": insert(JTIS).values(name=_b("n"), expires_ms=_b("until")),
-    "jti": select(JTIS.c.name).where(JTIS.c.name == _b("n")),
-    "old_jtis": delete(JTIS).where(JTIS.c.expires_ms < _b("now")),
     "claims": select(PEERS.c.claims).where(PEERS.c.id == _b("i")),
     "drop_claims": delete(PEERS).where(PEERS.c.id == _b("i")),
     "add_claims": insert(PEERS).values(id=_b("i"), claims=_b("c")),

@@ -165,9 +165,9 @@ class CatalogueReactions:
 
 
 def _equal(dataset: Dataset, n: Negotiation) -> Policy | None:
-    """The offer of the catalogue that holds exactly the rules on the table."""
+    """The offer of the catalogue that holds exactly the rules on the table, for this peer."""
     terms = n.offer.terms_digest
     for offer in dataset.offers:
-        if offer.terms_digest == terms:
+        if offer.terms_digest == terms and offer.assignee in (None, n.peer):
             return offer
     return None

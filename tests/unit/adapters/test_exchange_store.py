@@ -295,7 +295,6 @@ def test_postgresql_keeps_the_same_promises(server: str) -> None:
             lambda t: t.publish("urn:d:1", b"{}", {"path": "x"}),
             lambda t: t.run("add_token", d=b"x", p="p"),
             lambda t: t.remember_who(Participant("C", (Claim("k", "i", {}),))),
-            lambda t: t.run("add_jti", n="j", until=5),
         ]
         waiting = (store.step(step) for step in steps)
         return list(await asyncio.gather(*waiting, return_exceptions=True))
