@@ -33,6 +33,11 @@ def part(trace: str, operator: str, name: str) -> dict[str, Any]:
     }
 
 
+def account(name: str, password: str) -> dict[str, str]:
+    """An account as an operator of ours keeps it in its secret file."""
+    return {"operatorAccountId": name, "accountPassword": password, "apiKey": API_KEY}
+
+
 @dataclass
 class OuranosPlatform:
     """The platform with one downstream and one upstream operator."""
@@ -162,7 +167,9 @@ class OuranosPlatform:
         trade, state = dict(body["tradeModel"]), dict(body["statusModel"])
         if trade["downstreamOperatorId"] != who or len(state["message"]) > 100:
             return self._error(400, "[dataspace] BadRequest", "Validation failed")
-        trade["tradeId"] = state["tradeId"] = str(uuid.uuid5(uuid.NAMESPACE_OID, str(len(self.trades))))
+        trade["tradeId"] = state["tradeId"] = str(
+            uuid.uuid5(uuid.NAMESPACE_OID, str(len(self.trades)))
+        )
         state["statusId"] = str(uuid.uuid5(uuid.NAMESPACE_OID, trade["tradeId"]))
         state["requestStatus"] = {
             "cfpResponseStatus": "NOT_COMPLETED",
@@ -170,6 +177,21 @@ class OuranosPlatform:
         }
         self.trades[trade["tradeId"]], self.states[trade["tradeId"]] = trade, state
         return JSONResponse({"tradeModel": trade, "statusModel": state}, 201)
+
+    def ask(self, downstream: str, upstream: str, message: str) -> str:
+        """Another client of the platform asks for a trade; its id."""
+        body = {
+            "tradeModel": {
+                "tradeId": None,
+                "downstreamOperatorId": downstream,
+                "upstreamOperatorId": upstream,
+                "downstreamTraceId": DOWN_TRACE,
+                "upstreamTraceId": None,
+            },
+            "statusModel": {"message": message, "replyMessage": None, "requestType": "CFP"},
+        }
+        self._request(downstream, body)
+        return list(self.trades)[-1]
 
     def answer(self, trade_id: str) -> None:
         """The upstream operator links its part and hands in its footprint."""

@@ -306,11 +306,7 @@ def test_the_address_guard_stands_before_every_foreign_system(tmp_path: Path) ->
 
 
 def ouranos_settings(home: Path, address: str) -> str:
-    account = {
-        "operatorAccountId": "down@example.jp",
-        "accountPassword": "pw-1",
-        "apiKey": foreign_ouranos.API_KEY,
-    }
+    account = foreign_ouranos.account("down@example.jp", "pw-1")
     secret(home, "battery-account", json.dumps(account))
     return (
         f'[[ouranos]]\nname = "battery"\naddress = "{address}"\nauth_address = "{address}"\n'
@@ -388,6 +384,44 @@ async def asked(bridge: Node, planner: Node, offer: Policy) -> Negotiation:
 async def only_trade(stand_in: OuranosPlatform, count: int) -> str:
     assert len(stand_in.trades) == count
     return list(stand_in.trades)[-1]
+
+
+def test_a_japanese_operators_trade_is_answered_by_our_policy(tmp_path: Path) -> None:
+    async def story() -> None:
+        stand_in = OuranosPlatform()
+        async with serving(stand_in.app()) as address:
+            home = tmp_path / "eu"
+            papers = identity_papers(home, JP_DID, Scheme.OPERATOR, foreign_ouranos.DOWN)
+            secret(home, "account", json.dumps(foreign_ouranos.account("up@example.jp", "pw-2")))
+            settings = (
+                f'{papers}[[ouranos]]\nname = "battery"\naddress = "{address}"\n'
+                f'auth_address = "{address}"\naccount = "account"\nplant = "p-1"\n'
+                f'answers = {{ "{foreign_ouranos.DOWN}" = "{DATASET}" }}\n'
+            )
+            async with node(home, "did:web:delian.example", settings) as ours:
+                await publish(tmp_path, ours, release())
+                await ours.reactions.answer_trades()
+                first = stand_in.ask(foreign_ouranos.DOWN, UP, "需要を見せてください")
+                assert await ours.reactions.answer_trades() == 1
+                linked = stand_in.trades[first]["upstreamTraceId"]
+                (part,) = [p for p in stand_in.parts if p["traceId"] == linked]
+                assert (part["partsName"], part["operatorId"]) == ("需要シグナル", UP)
+                kept = await ours.store.step(lambda t: t.ask("agreements", many=10))
+                assert [(row[2], row[4]) for row in kept] == [(JP_DID, DATASET)]
+                second = stand_in.ask(foreign_ouranos.DOWN, UP, "もう一度")
+                assert await ours.reactions.answer_trades() == 1
+                assert stand_in.trades[second]["upstreamTraceId"] == linked
+                await ours.connector.publish(release("did:web:somebody.else"))
+                third = stand_in.ask(foreign_ouranos.DOWN, UP, "さらに")
+                stranger = stand_in.ask(UP, UP, "知らない人")
+                assert await ours.reactions.answer_trades() == 1
+                refused = stand_in.states[third]
+                assert refused["requestStatus"]["cfpResponseStatus"] == "REJECT"
+                assert refused["replyMessage"] == "there is no such thing here for you"
+                assert stand_in.trades[stranger]["upstreamTraceId"] is None
+                assert await ours.reactions.answer_trades() == 0
+
+    run(story)
 
 
 def test_ods_both_ways(tmp_path: Path) -> None:

@@ -95,6 +95,7 @@ class Bridges:
     root: str
     now: Callable[[], datetime]
     reading: Reading = field(default_factory=lambda: Reading({}, ()))
+    house: StoreHouse | None = field(default=None, repr=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
 
     @classmethod
@@ -134,7 +135,8 @@ class Bridges:
         return found
 
     def routes(self, house: StoreHouse) -> Sequence[Route]:
-        """The doors that the settings open."""
+        """The doors that the settings open; the house serves trades, too."""
+        self.house = house
         desk = BridgeDesk(self.settings, house, self.did, self.now)
         found: list[Route] = []
         for door in self.settings.doors:

@@ -88,6 +88,21 @@ class StoreHouse:
                 await asyncio.sleep(0)
         return found
 
+    async def contract(self, who: Participant, dataset: str) -> Dataset:
+        """Take the first offer that is open to *who*, or use the agreement made before.
+
+        Raises:
+            NotFoundHereError: there is no such thing for *who*.
+            GuestRefusedError: the policy says no.
+        """
+
+        def work(t: Transaction) -> Dataset:
+            shown, _asset = self._seen(t, who, dataset)
+            self._agreement(t, who, shown)
+            return shown
+
+        return await self.store.step(work)
+
     async def hand_out(self, who: Participant, dataset: str, place: int, pid: str | None) -> Opened:
         """Contract and open one distribution.
 

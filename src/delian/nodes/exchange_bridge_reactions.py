@@ -6,24 +6,20 @@ transfer starts before its bytes are here.
 """
 
 import asyncio
-import contextlib
 import functools
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-from delian.adapters.exchange_store import ExchangeStore
 from delian.adapters.exchange_transaction import Transaction
 from delian.exchange.actions import Action, Agree, Start, Terminate
 from delian.exchange.bridge_errors import (
     ForeignAwayError,
-    ForeignFormError,
-    ForeignRefusedError,
 )
 from delian.exchange.cadde import refuse_counter_offer
 from delian.exchange.catalogue import Dataset
-from delian.exchange.errors import NotFoundHereError, WrongStateError
+from delian.exchange.errors import NotFoundHereError
 from delian.exchange.negotiation import Negotiation
 from delian.exchange.ouranos_trades import TradeState, message_for, trade_request_of
 from delian.exchange.plain import read_object
@@ -31,37 +27,12 @@ from delian.exchange.reactions import Participant, Reactions
 from delian.exchange.transfer import Transfer
 from delian.exchange.words import NegotiationState, Role, TransferState
 from delian.nodes.exchange_bridge import Bridges, is_foreign
-from delian.nodes.exchange_bridge_files import Fetched
+from delian.nodes.exchange_bridge_fetch import Connector, Fetches, for_peers
+from delian.nodes.exchange_bridge_trades import TradeAnswers
 from delian.nodes.exchange_data import Asset
 from delian.terms.errors import DelianError, UnavailableError
 
 LOG = logging.getLogger("delian.exchange.bridge")
-
-
-class Connector(Protocol):
-    """What the bridges need of the connector."""
-
-    store: ExchangeStore
-
-    async def act(self, pid: str, action: Action) -> Negotiation | Transfer:
-        """Take an action."""
-        ...
-
-    async def process(self, pid: str) -> Negotiation | Transfer:
-        """Where a process stands."""
-        ...
-
-    async def publish_all(self, datasets: list[tuple[Dataset, Asset | None]]) -> None:
-        """Many datasets at once."""
-        ...
-
-    async def publish(self, dataset: Dataset, asset: Asset | None = None) -> None:
-        """One dataset."""
-        ...
-
-    async def withdraw(self, name: str, reason: str) -> int:
-        """One dataset leaves the catalogue."""
-        ...
 
 
 @dataclass(slots=True)
@@ -78,7 +49,7 @@ class BridgeReactions:
     bridges: Bridges
     ready: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     _connector: Connector | None = None
-    _files: Fetched | None = None
+    _fetches: Fetches | None = None
     _loop: asyncio.AbstractEventLoop | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
@@ -110,11 +81,15 @@ class BridgeReactions:
         if t.role is not Role.PROVIDER or not is_foreign(t.dataset):
             return actions
         if t.state is TransferState.REQUESTED and any(isinstance(a, Start) for a in actions):
-            self._later(lambda: self.fetch(t.pid))
+            self._fetch_later(t.pid)
             return ()
         if t.state.is_final:
             self._later(self.tidy)
         return actions
+
+    def _fetch_later(self, pid: str) -> None:
+        if self._fetches is not None:
+            self._later(functools.partial(self._fetches.fetch, pid))
 
     def _later(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """After this step; reactions may be asked on the database's own thread."""
@@ -124,6 +99,7 @@ class BridgeReactions:
     async def start(self, connector: Connector) -> None:
         """Begin to read the foreign systems; what waits for that goes on once it is done."""
         self._connector = connector
+        self._fetches = Fetches(self.bridges, connector)
         self._loop = asyncio.get_running_loop()
         self.bridges.spawn(self._keep_reading())
 
@@ -135,6 +111,7 @@ class BridgeReactions:
                 self.ready.set()
                 await self._resume()
                 await self.settle_all()
+                await self.answer_trades()
                 await self.tidy()
             except DelianError as error:
                 LOG.warning("the foreign data spaces cannot be read: %s", error.code)
@@ -149,7 +126,7 @@ class BridgeReactions:
                 continue
             if isinstance(process, Transfer):
                 if process.state is TransferState.REQUESTED:
-                    self._later(functools.partial(self.fetch, process.pid))
+                    self._fetch_later(process.pid)
             elif process.state is NegotiationState.REQUESTED:
                 who = await connector.store.step(functools.partial(_who, process.peer))
                 for action in self.on_negotiation(process, who):
@@ -174,31 +151,18 @@ class BridgeReactions:
                         await connector.withdraw(name, "the foreign catalogue lists it no more")
         return self.bridges.report()
 
-    async def fetch(self, pid: str) -> None:
-        """Fetch a foreign dataset's bytes for the transfer *pid*, then start it."""
-        connector = self._need()
-        found = await self._found(pid)
-        if not isinstance(found, Transfer) or found.state is not TransferState.REQUESTED:
-            return
-        try:
-            foreign = self.bridges.foreign(found.dataset)
-            place = _place(foreign.dataset, found.format)
-            async with foreign.open(place, pid) as stream:
-                kind = stream.headers.get("content-type", "application/octet-stream")
-                said = {k: v for k, v in stream.headers.items() if k.startswith("x-cadde-") and v}
-                dataset = Dataset.from_plain(foreign.dataset, "foreign dataset")
-                publish = functools.partial(connector.publish, dataset)
-                await self._need_files().keep(stream.chunks, kind, publish)
-            await self._tell(pid, "fetched", "; ".join(f"{k}={v}" for k, v in said.items()))
-            await connector.act(pid, Start())
-        except DelianError as error:
-            LOG.warning("a foreign dataset cannot be fetched: %s", error.code)
-            with contextlib.suppress(WrongStateError):
-                await connector.act(pid, Terminate("foreign", (_for_peers(error),)))
+    async def answer_trades(self) -> int:
+        """Answer the trades that foreign operators ask of us; how many."""
+        house = self.bridges.house
+        if house is None:
+            return 0
+        async with self._lock:
+            return await TradeAnswers(self.bridges, house).answer_all()
 
     async def tidy(self) -> None:
         """Remove fetched bytes that no open transfer needs any more."""
-        await self._need_files().tidy()
+        if self._fetches is not None:
+            await self._fetches.files.tidy()
 
     async def settle_all(self) -> None:
         """Ask every platform how the trades stand that we wait for."""
@@ -223,7 +187,7 @@ class BridgeReactions:
                 LOG.warning("a trade waits: %s", error.code)
                 return
             except DelianError as error:
-                await connector.act(pid, Terminate("foreign", (_for_peers(error),)))
+                await connector.act(pid, Terminate("foreign", (for_peers(error),)))
                 return
             if state is None or state.negotiation == "REQUESTED":
                 return
@@ -262,22 +226,10 @@ class BridgeReactions:
         now_ms = int(self.bridges.now().timestamp() * 1000)
         await self._need().store.step(lambda t: t.tell(now_ms, pid, event, detail))
 
-    def _need_files(self) -> Fetched:
-        if self._files is None:
-            self._files = Fetched(self.bridges.folder, self._need().store)
-        return self._files
-
     def _need(self) -> Connector:
         if self._connector is None:
             raise ForeignAwayError("the bridges have not started")
         return self._connector
-
-
-def _for_peers(error: DelianError) -> str:
-    """What a peer may hear: the other side's answer, and nothing of this node's inside."""
-    if isinstance(error, ForeignAwayError | ForeignRefusedError | ForeignFormError):
-        return error.message
-    return "the foreign data space cannot be reached now"
 
 
 def _who(peer: str, t: Transaction) -> Participant:
@@ -290,8 +242,3 @@ def _open_of(dataset: str, t: Transaction) -> list[Negotiation | Transfer]:
 
 def _same(body: bytes, dataset: Dataset) -> bool:
     return Dataset.from_plain(read_object(body), "dataset") == dataset
-
-
-def _place(dataset: dict[str, Any], way: str) -> int:
-    formats = [item["format"] for item in dataset["distribution"]]
-    return formats.index(way) if way in formats else 0

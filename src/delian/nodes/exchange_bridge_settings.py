@@ -53,6 +53,7 @@ class PeerSettings:
         recipients: Participants with whom its owner has a contract on file.
         values: What else its kind needs; names of files, never secrets.
         suppliers: Ouranos only: corporate number of the supplier behind each of our parts.
+        answers: Ouranos only: which dataset answers the trades of which operator.
     """
 
     system: str
@@ -61,6 +62,7 @@ class PeerSettings:
     recipients: tuple[str, ...]
     values: Mapping[str, str]
     suppliers: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ _PEER_KEYS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     ),
     "ouranos": (
         frozenset({"name", "address", "auth_address", "account"}),
-        frozenset({"recipients", "suppliers"}),
+        frozenset({"recipients", "suppliers", "answers", "plant"}),
     ),
 }
 
@@ -180,14 +182,23 @@ def _door(home: Path, system: str, plain: Mapping[str, Any]) -> DoorSettings:
 
 def _peer(system: str, plain: Mapping[str, Any]) -> PeerSettings:
     _known(plain, system, *_PEER_KEYS[system])
-    texts = {n: _text(plain, n) for n in plain if n not in {"recipients", "suppliers"}}
-    named = _table(plain.get("suppliers", {}), "suppliers")
-    suppliers = {trace: _text(named, trace) for trace in named}
+    texts = {n: _text(plain, n) for n in plain if n not in _NOT_TEXT}
+    suppliers, answers = _texts(plain, "suppliers"), _texts(plain, "answers")
+    if answers and "plant" not in texts:
+        raise SettingsError(f"'plant' is missing in {system} of {FILE}", hint="answers need it")
     recipients = plain.get("recipients", [])
     if not isinstance(recipients, list) or not all(isinstance(r, str) for r in recipients):
         raise SettingsError(f"'recipients' of {system} is a list of participants")
     name, address = texts.pop("name"), texts.pop("address").rstrip("/")
-    return PeerSettings(system, name, address, tuple(recipients), texts, suppliers)
+    return PeerSettings(system, name, address, tuple(recipients), texts, suppliers, answers)
+
+
+_NOT_TEXT = frozenset({"recipients", "suppliers", "answers"})
+
+
+def _texts(plain: Mapping[str, Any], name: str) -> Mapping[str, str]:
+    found = _table(plain.get(name, {}), name)
+    return {key: _text(found, key) for key in found}
 
 
 def _identities(home: Path, vouchers: Mapping[str, Any]) -> IdentityMap:
