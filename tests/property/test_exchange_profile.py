@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from delian.exchange.gate import Gate
 from delian.exchange.odrl import Compound, Constraint, Policy, Rule
-from delian.exchange.profile import Gate, compile_policy, decide
+from delian.exchange.profile import circle_of, decide
 from delian.exchange.profile_terms import Context
 from delian.label.marking import Marking, Reader, may_read
 
@@ -250,7 +251,7 @@ def expected(policy: Policy, k: Context) -> tuple[bool, bool]:
     return permitted and not banned and owed and visible, visible
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(policies, contexts)
 def test_the_decision_is_the_restated_one(policy: Policy, context: Context) -> None:
     answer = decide(policy, context)
@@ -315,7 +316,7 @@ def test_the_three_operands_together_are_the_lattice(marking: Marking, reader: R
     policy = Policy("Offer", "o", (Rule("use", tuple(constraints)),))
     answer = decide(policy, Context("did:web:a", NOW, (reader,)))
     assert answer.allowed is answer.is_visible is may_read(reader, marking).allowed
-    assert compile_policy(policy).marking == marking
+    assert circle_of(policy).marking == marking
 
 
 @settings(max_examples=20, deadline=None)
@@ -325,5 +326,5 @@ def test_a_gate_answers_as_a_fresh_look(many: list[Policy], context: Context) ->
     named = [replace(p, id=f"o{i % 4}") for i, p in enumerate(many)]
     for _ in range(2):
         assert gate.visible(named, context) == tuple(
-            p for p in named if compile_policy(p).is_visible(context)
+            p for p in named if circle_of(p).admits(context)
         )

@@ -30,7 +30,15 @@ from delian.exchange.profile_terms import (
 from delian.label.marking import Marking, Reader, join
 from delian.terms.errors import InputError
 
-__all__ = ["Answer", "Compiled", "Context", "Finding", "Gate", "compile_policy", "decide"]
+__all__ = [
+    "Answer",
+    "Compiled",
+    "Context",
+    "Finding",
+    "circle_of",
+    "compile_policy",
+    "decide",
+]
 
 USE = "use"
 # What a counterparty may owe; a duty outside of this list is not understood.
@@ -51,25 +59,21 @@ class _Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
-    """An offer, ready to be decided for many askers.
+class Circle:
+    """Who may know of an offer.
 
     Args:
         marking: The join of every marking that the offer names; None where it names none.
-        is_closed: Nobody may see it: its markings cannot be judged together.
+        is_closed: Nobody may: its markings cannot be judged together.
         assignee: The one party it is made for, or None.
     """
 
     marking: Marking | None
     is_closed: bool
     assignee: str | None
-    permissions: tuple[_Rule, ...]
-    prohibitions: tuple[_Rule, ...]
-    obligations: tuple[Finding, ...]
-    promises: tuple[str, ...]
 
-    def is_visible(self, context: Context) -> bool:
-        """May the asker know that this offer exists?
+    def admits(self, context: Context) -> bool:
+        """May the asker know that the offer exists?
 
         Guarantees:
             Whoever sees the offer meets every marking that its text names, as one reader.
@@ -81,9 +85,20 @@ class Compiled:
             return True
         return any(_admits(marking, reader) for reader in context.readers)
 
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """An offer, ready to be decided for many askers."""
+
+    circle: Circle
+    permissions: tuple[_Rule, ...]
+    prohibitions: tuple[_Rule, ...]
+    obligations: tuple[Finding, ...]
+    promises: tuple[str, ...]
+
     def decide(self, context: Context, action: str = USE) -> Answer:
         """The decision; see :func:`decide`."""
-        is_visible = self.is_visible(context)
+        is_visible = self.circle.admits(context)
         findings = [*self._against(context, action), *self.obligations]
         if not is_visible:
             findings.append(Finding("policy", "", "a marking that admits the asker", False))
@@ -130,16 +145,20 @@ def decide(policy: Policy, context: Context, action: str = USE) -> Answer:
     return compile_policy(policy).decide(context, action)
 
 
-def compile_policy(policy: Policy) -> Compiled:
-    """*policy* in the form that decides quickly; it depends on nothing but the policy."""
+def circle_of(policy: Policy) -> Circle:
+    """Who may know of *policy*."""
     rules = (*policy.permissions, *policy.prohibitions, *policy.obligations)
     atoms = [c for rule in rules for c in _constraints(_all_conditions(rule))]
     marking, is_closed = _marking_of([a for a in atoms if a.left in MARKING_OPERANDS])
-    oid = marking.policy if marking else None
+    return Circle(marking, is_closed, policy.assignee)
+
+
+def compile_policy(policy: Policy) -> Compiled:
+    """*policy* in the form that decides quickly; it depends on nothing but the policy."""
+    circle = circle_of(policy)
+    oid = circle.marking.policy if circle.marking else None
     return Compiled(
-        marking,
-        is_closed,
-        policy.assignee,
+        circle,
         _rules(policy.permissions, "permission", frozenset((USE,)), oid),
         _rules(policy.prohibitions, "prohibition", RESTRAINTS | {USE}, oid),
         tuple(
@@ -149,35 +168,6 @@ def compile_policy(policy: Policy) -> Compiled:
         ),
         _promises(policy),
     )
-
-
-class Gate:
-    """Compiled offers by name, so that a page of a catalogue compiles nothing twice.
-
-    Args:
-        most: Offers that it remembers; the oldest go first.
-    """
-
-    __slots__ = ("_kept", "_most")
-
-    def __init__(self, most: int = 20_000) -> None:
-        self._kept: dict[str, tuple[Policy, Compiled]] = {}
-        self._most = most
-
-    def compiled(self, policy: Policy) -> Compiled:
-        """The compiled form of *policy*; an offer of the same name and other rules is seen."""
-        found = self._kept.get(policy.id)
-        if found is not None and (found[0] is policy or found[0] == policy):
-            return found[1]
-        made = compile_policy(policy)
-        if found is None and len(self._kept) >= self._most:
-            del self._kept[next(iter(self._kept))]
-        self._kept[policy.id] = (policy, made)
-        return made
-
-    def visible(self, policies: Iterable[Policy], context: Context) -> tuple[Policy, ...]:
-        """Those of *policies* that the asker may know of, in their order."""
-        return tuple([p for p in policies if self.compiled(p).is_visible(context)])
 
 
 def _admits(marking: Marking, reader: Reader) -> bool:

@@ -15,9 +15,9 @@ from typing import Any
 from delian.adapters.files import read_bytes
 from delian.exchange.answer import Answer
 from delian.exchange.catalogue import Dataset
+from delian.exchange.gate import Gate
 from delian.exchange.identity_map import Assurance
 from delian.exchange.odrl import Policy
-from delian.exchange.profile import Gate
 from delian.exchange.profile_terms import Context
 from delian.exchange.reactions import Claim, Participant, Terminate
 from delian.exchange.transfer import Transfer
@@ -28,7 +28,7 @@ TRUST_FILE, PARTIES_FILE = "trust.json", "parties.toml"
 OWN_STATEMENT = "OwnStatement"
 MAX_PARTIES_BYTES = 4 * 1024 * 1024
 REFUSED = "policy"
-_RECENT = timedelta(seconds=1)
+_NO_TIME, _RECENT = timedelta(0), timedelta(seconds=1)
 _MOST_KEPT = 1000
 _PLAIN = ("purposes", "classes", "treaties", "aggregate_only")
 _CLEARANCE = ("policy", "affiliation", "level", "holds")
@@ -95,8 +95,10 @@ class PolicyDesk:
         """The claims of at most a second ago: a page of a catalogue asks for them many times."""
         now_utc = self.now()
         kept = self._kept.get(who.id)
-        if kept is not None and kept[0] == who and kept[1].now_utc + _RECENT > now_utc:
-            return kept[1]
+        if kept is not None and kept[0] == who:
+            age = now_utc - kept[1].now_utc
+            if _NO_TIME <= age < _RECENT:
+                return kept[1]
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()
         made = self.context(who)
