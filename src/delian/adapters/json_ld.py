@@ -21,10 +21,11 @@ from delian.adapters.json_ld_terms import (
     DSPACE,
     EDC_CONTEXT,
     ODRL,
+    SCOPED_TYPES,
 )
 from delian.terms.errors import InputError
 
-MAX_VALUES: Final = 2_000
+MAX_VALUES: Final = 1_000
 MAX_DEPTH: Final = 40
 MAX_CONTEXTS: Final = 16
 MAX_DEFINITIONS: Final = 64
@@ -141,14 +142,25 @@ class _Vetting:
             raise _refuse(f"the keyword {_short(key)} has no place in a message")
         if key == "@context":
             self.context(member)
-        else:
-            self.value(member, depth + 1)
+            return
+        if key == "@type":
+            self.types(member)
+        self.value(member, depth + 1)
+
+    def types(self, member: object) -> None:
+        """A type with a context of its own costs as much as a context."""
+        for one in member if isinstance(member, list) else [member]:
+            if isinstance(one, str) and one in SCOPED_TYPES:
+                self.count_context()
+
+    def count_context(self) -> None:
+        self.contexts_left -= 1
+        if self.contexts_left < 0:
+            raise _refuse("the message names too many contexts")
 
     def context(self, context: object) -> None:
         for one in context if isinstance(context, list) else [context]:
-            self.contexts_left -= 1
-            if self.contexts_left < 0:
-                raise _refuse("the message names too many contexts")
+            self.count_context()
             if isinstance(one, str):
                 if one not in CONTEXTS:
                     hint = "known are " + ", ".join(sorted(CONTEXTS))

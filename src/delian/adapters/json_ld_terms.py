@@ -135,6 +135,13 @@ CONTEXTS: Final[dict[str, dict[str, Any]]] = {
     EDC_CONTEXT: {"@version": 1.1, **EDC_TERMS},
 }
 
+SCOPED_TYPES: Final = frozenset(
+    word
+    for table in CONTEXTS.values()
+    for word, meaning in table.items()
+    if isinstance(meaning, dict) and "@context" in meaning
+)
+
 # The words of the protocol whose value names something ("@id": anything, "@vocab": a word), and
 # those whose value is a text; older connectors write the one where the other is meant.
 LINKS: Final[dict[str, str]] = {

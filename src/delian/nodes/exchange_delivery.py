@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from delian.adapters.exchange_codec import read_message
+from delian.adapters.json_ld import normalise
 from delian.adapters.peer_client import Answer
 from delian.adapters.peer_guard import AddressRefusedError
 from delian.exchange.messages import (
@@ -260,7 +261,7 @@ class Delivery:
             _Refused: it does not.
         """
         try:
-            plain = read_object(answer.body)
+            plain = normalise(read_object(answer.body))
             if item.queued.kind == TransferRequest.type:
                 await self._ledger.acknowledged(item.queued.pid, read(TransferAnswer, plain))
             else:

@@ -16,6 +16,7 @@ from delian.exchange.version import choose_version, read_versions
 from delian.exchange.words import MEDIA_TYPE, VERSION_PATH, WELL_KNOWN_PATH
 from delian.nodes.exchange_ports import Identity
 
+MAX_CATALOG_VALUES = 20_000  # of a page that we asked for, where it needs JSON-LD
 MAX_PAGES = 200
 MAX_CATALOG_BYTES = 32 * 1024 * 1024
 
@@ -124,7 +125,9 @@ class Peers:
 
 def _page(answer: Answer) -> CatalogPage:
     plain = read_object(answer.body, max_bytes=MAX_CATALOG_BYTES)
-    return read_catalog(plain if is_plain(plain) else normalise(plain))
+    return read_catalog(
+        plain if is_plain(plain) else normalise(plain, max_values=MAX_CATALOG_VALUES)
+    )
 
 
 def _next(answer: Answer, url: str) -> str | None:

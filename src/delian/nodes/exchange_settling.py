@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from delian.adapters.exchange_codec import Process
+from delian.adapters.json_ld import normalise
 from delian.adapters.peer_client import Answer
 from delian.exchange.messages import (
     AgreementVerification,
@@ -172,7 +173,7 @@ class Settling:
         answer = await self._client.ask("GET", url, headers)
         if answer.status != 200:
             return ""
-        plain = read_object(answer.body)
+        plain = normalise(read_object(answer.body))
         if is_negotiation:
             return read(NegotiationAnswer, plain).state.value
         return read(TransferAnswer, plain).state.value

@@ -260,6 +260,14 @@ def test_size_and_depth_are_bounded_before_anything_is_expanded() -> None:
     assert len(normalise(large, max_values=4_000)["filter"]) == json_ld.MAX_VALUES
 
 
+def test_types_that_bring_contexts_are_bounded_too() -> None:
+    queries = [{"@type": "QuerySpec"}, {"@type": ["Criterion", "x"]}] * 8
+    message = but(**{"@context": [DSP, EDC, PREFIXES]}, filter=queries[:13])
+    assert len(normalise(message)["filter"]) == 13
+    with pytest.raises(ForeignContextError, match="too many contexts"):
+        normalise({**message, "filter": queries})
+
+
 def test_a_long_chain_of_prefixes_ends_in_a_refusal_or_a_meaning() -> None:
     chain = {f"p{n}": f"p{n + 1}:x" for n in range(60)}
     found = normalise(but(**{"@context": [DSP, {**chain, "p60": "urn:end:"}]}))
