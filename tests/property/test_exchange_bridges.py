@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delian.exchange.bridge_errors import CrossingError
+from delian.exchange.cadde import ContractHeaders
 from delian.exchange.cadde_export import dataset_home, package_of
 from delian.exchange.cadde_import import dataset_of, package_home
 from delian.exchange.crossing import Crossing, Part, Tally, percent, unpercent
@@ -388,3 +389,26 @@ def test_structures_and_requests_account_for_every_leaf(
 @given(datasets)
 def test_our_dataset_as_a_part_accounts_for_every_leaf(dataset: dict[str, Any]) -> None:
     check_accounting(dataset, parts_of(dataset, operator="o", plant="p", title="需要"))
+
+
+said = words | st.sampled_from(["percent:x", "%", "\r\nx: y", "契約\t1", "percent:"])
+
+
+@LAW
+@given(said, said, said)
+def test_contract_headers_carry_any_text_in_one_line(a: str, b: str, c: str) -> None:
+    headers = ContractHeaders(a, b, "https://c.example", c, "").to_headers()
+    for value in headers.values():
+        assert value.isascii() and value.isprintable() and value == value.strip()
+    assert ContractHeaders.from_headers(headers) == ContractHeaders(
+        a, b, "https://c.example", c, ""
+    )
+
+
+@LAW
+@given(st.binary(max_size=12))
+def test_any_header_of_a_stranger_becomes_text_that_can_be_kept(raw: bytes) -> None:
+    text = raw.decode("utf-8", "surrogateescape")
+    if not text.startswith("percent:"):
+        found = ContractHeaders.from_headers({"x-cadde-contract-id": text}).contract_id
+        assert found.isprintable() and found.encode("utf-8") is not None

@@ -42,6 +42,13 @@ class Stream:
     headers: Mapping[str, str]
     chunks: AsyncIterator[bytes] = field(repr=False)
 
+    @property
+    def media_type(self) -> str:
+        """What the bytes are said to be; unreadable claims count as plain bytes."""
+        said = self.headers.get("content-type", "")
+        is_sound = 0 < len(said) <= 200 and said.isascii() and said.isprintable()
+        return said if is_sound else "application/octet-stream"
+
 
 class Web(Protocol):
     """Requests to addresses that settings or peers name; every one passes the address guard."""

@@ -26,6 +26,7 @@ DETAIL_KEY = "caddec_dataset_id_for_detail"
 REQUIRED, NOT_REQUIRED = "required", "notRequired"
 MAX_HEADER_CHARS = 2048
 MAX_ROWS = 1000
+_MARK = "percent:"
 OPEN_LICENSES = frozenset(
     {
         "cc-by",
@@ -114,11 +115,14 @@ _HEADERS: Mapping[str, str] = {
 
 def _header_text(value: str) -> str:
     plain = all(33 <= ord(sign) <= 126 and sign != "%" for sign in value)
-    return value if plain else "percent:" + percent(value)
+    return value if plain and not value.startswith(_MARK) else _MARK + percent(value)
 
 
 def _header_value(text: str) -> str:
-    return unpercent(text.removeprefix("percent:")) if text.startswith("percent:") else text
+    """What a header says; bytes that are no text stay percent-encoded."""
+    if text.startswith(_MARK):
+        return unpercent(text.removeprefix(_MARK))
+    return text if text.isprintable() else percent(text)
 
 
 def refuse_counter_offer(dataset: str) -> NoCounterpartError:

@@ -263,7 +263,8 @@ def _finite(text: str) -> float:
 def percent(text: str) -> str:
     """Any text as unreserved ASCII with percent signs (RFC 3986)."""
     return "".join(
-        chr(byte) if byte in _PLAIN_SIGNS else f"%{byte:02X}" for byte in text.encode("utf-8")
+        chr(byte) if byte in _PLAIN_SIGNS else f"%{byte:02X}"
+        for byte in text.encode("utf-8", "surrogateescape")
     )
 
 

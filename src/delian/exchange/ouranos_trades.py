@@ -180,4 +180,6 @@ def _uuid(plain: Mapping[str, Any], name: str) -> str:
 
 def _text(plain: Mapping[str, Any], name: str) -> str:
     value = plain.get(name)
-    return value[:MAX_MESSAGE_CHARS] if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return "".join(c if c.isprintable() else " " for c in value[:MAX_MESSAGE_CHARS])

@@ -193,8 +193,7 @@ class BridgeAssets:
         """
         if is_foreign(dataset):
             async with self.bridges.foreign(dataset).open(place, pid) as stream:
-                kind = stream.headers.get("content-type", "application/octet-stream")
-                yield kind, stream.chunks
+                yield stream.media_type, stream.chunks
         elif "path" in asset:
             yield str(asset["media_type"]), _pieces(Path(asset["path"]))
         else:

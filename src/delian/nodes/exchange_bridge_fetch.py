@@ -93,11 +93,14 @@ class Fetches:
             return
         foreign = self.bridges.foreign(waiting.dataset)
         async with foreign.open(_place(foreign.dataset, waiting.format), pid) as stream:
-            kind = stream.headers.get("content-type", "application/octet-stream")
-            said = [f"{k}={v}" for k, v in stream.headers.items() if k.startswith("x-cadde-") and v]
+            said = [
+                f"{name}={value}"
+                for name, value in stream.headers.items()
+                if name.startswith("x-cadde-") and value and value.isprintable()
+            ]
             dataset = Dataset.from_plain(foreign.dataset, "foreign dataset")
             publish = functools.partial(self.connector.publish, dataset)
-            await self.files.keep(stream.chunks, kind, publish)
+            await self.files.keep(stream.chunks, stream.media_type, publish)
         now_ms = int(self.bridges.now().timestamp() * 1000)
         await self.connector.store.step(lambda t: t.tell(now_ms, pid, "fetched", "; ".join(said)))
         if await self._waiting(pid) is not None:

@@ -187,7 +187,9 @@ def _peer(system: str, plain: Mapping[str, Any]) -> PeerSettings:
     if answers and "plant" not in texts:
         raise SettingsError(f"'plant' is missing in {system} of {FILE}", hint="answers need it")
     recipients = plain.get("recipients", [])
-    if not isinstance(recipients, list) or not all(isinstance(r, str) for r in recipients):
+    if not isinstance(recipients, list) or not all(
+        isinstance(r, str) and r and r.isprintable() for r in recipients
+    ):
         raise SettingsError(f"'recipients' of {system} is a list of participants")
     name, address = texts.pop("name"), texts.pop("address").rstrip("/")
     return PeerSettings(system, name, address, tuple(recipients), texts, suppliers, answers)

@@ -132,5 +132,11 @@ def test_an_unknown_state_is_refused() -> None:
             read_state({"statusId": UP_TRACE, "tradeId": DOWN_TRACE, "requestStatus": status})
 
 
+def test_a_foreign_reason_is_one_line_of_sensible_length() -> None:
+    plain = {"statusId": UP_TRACE, "tradeId": DOWN_TRACE, "replyMessage": "a\r\nb" + "x" * 200}
+    found = read_state({**plain, "requestStatus": {"cfpResponseStatus": "REJECT"}})
+    assert found.reason == "a  b" + "x" * 96
+
+
 def test_errors_carry_their_source() -> None:
     assert error_body("auth", "AccessDenied", "Invalid key", "-")["code"] == "[auth] AccessDenied"
