@@ -131,7 +131,7 @@ def _refusal(answer: dict[str, Any]) -> OrderRefusedError:
 
 def _closed(home: Path) -> LineClosedError:
     return LineClosedError(
-        "no connector serves this home", hint=f"start it: delian exchange serve {home.name}"
+        "no connector serves this home", hint=f"start it: delian exchange serve --home {home}"
     )
 
 
