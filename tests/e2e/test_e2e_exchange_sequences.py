@@ -219,8 +219,8 @@ def test_a_message_sent_twice_has_one_effect(tmp_path):
     play(tmp_path, story, reactions=Willing(PROVIDER))
 
 
-def test_an_agreement_under_a_new_name_is_the_old_agreement(tmp_path):
-    """A peer that missed our answer may write its agreement anew; the first one counts."""
+def test_an_agreement_under_a_new_name_takes_its_place_and_other_terms_do_not(tmp_path):
+    """A peer that missed our answer may write its agreement anew, and knows only the last one."""
 
     async def story(node, peer):
         pid = await node.connector.request(peer="C", address=peer.address, offer=OFFER)
@@ -233,7 +233,12 @@ def test_an_agreement_under_a_new_name_is_the_old_agreement(tmp_path):
             status, answer = await peer.say(node.base, f"/negotiations/{pid}/agreement", body)
             assert (status, answer["state"]) == (200, "AGREED")
         kept = await node.connector.process(pid)
-        assert kept.agreement.id == "a-1"
+        assert kept.agreement.id == "a-2"
+        other = agreement("a-3", PROVIDER, "C", permission=[{"action": "sell"}])
+        body = message("ContractAgreementMessage", **told, agreement=other)
+        status, _ = await peer.say(node.base, f"/negotiations/{pid}/agreement", body)
+        assert status == 400
+        assert (await node.connector.process(pid)).agreement == kept.agreement
 
     play(tmp_path, story)
 

@@ -332,3 +332,24 @@ def deliver(sides, lines, to):
         sides[to] = negotiation.receive(before, message, PEER[to])
     except WrongStateError:
         assert before.state == "TERMINATED"
+
+
+def test_the_same_agreement_under_another_name_takes_its_place():
+    for role, state in itertools.product(Role, NegotiationState):
+        before = replace(negotiating(role, state), agreement=AGREEMENT)
+        again = replace(AGREEMENT, id="agreement-2", timestamp="2026-11-22T00:00:00Z")
+        found = negotiation.renamed(before, again)
+        may = role is Role.CONSUMER and state.value in ("AGREED", "VERIFIED")
+        assert (found is not None) is may
+        if found is not None:
+            assert (found.agreement, found.state, found.revision) == (again, state, 1)
+        for other in (
+            AGREEMENT,
+            replace(again, permissions=(Rule("use"),)),
+            replace(again, target="x"),
+            replace(again, assigner="x"),
+            replace(again, assignee="x"),
+        ):
+            assert negotiation.renamed(before, other) is None
+    nothing = negotiating(Role.CONSUMER, NegotiationState.AGREED)
+    assert negotiation.renamed(nothing, AGREEMENT) is None
