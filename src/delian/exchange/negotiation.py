@@ -244,24 +244,25 @@ def make_agreement(
     )
 
 
-def renamed(n: Negotiation, again: Policy) -> Negotiation | None:
+def renamed(n: object, message: object) -> Negotiation | None:
     """The negotiation under the provider's latest name of its agreement, or None where none is new.
 
     A provider that lost our answer may make the same agreement again under another identifier and
     know only the last one. Equal terms, target and parties are the same agreement.
     """
-    kept = n.agreement
+    if not isinstance(n, Negotiation) or not isinstance(message, ContractAgreement):
+        return None
+    kept, again = n.agreement, message.agreement
     if n.role is not Role.CONSUMER or n.state not in (S.AGREED, S.VERIFIED) or kept is None:
         return None
-    same = (again.terms_digest, again.target, again.assigner, again.assignee)
-    if again.id == kept.id or same != (
-        kept.terms_digest,
-        kept.target,
-        kept.assigner,
-        kept.assignee,
-    ):
+    if again.id == kept.id or _binding(again) != _binding(kept):
         return None
     return replace(n, agreement=again, revision=n.revision + 1)
+
+
+def _binding(agreement: Policy) -> tuple[object, ...]:
+    parties = (agreement.assigner, agreement.assignee)
+    return (agreement.terms_digest, agreement.target, *parties)
 
 
 def differences(n: Negotiation) -> tuple[str, ...]:

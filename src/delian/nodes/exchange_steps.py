@@ -1,8 +1,7 @@
 """The steps of a connector: each a function of one transaction, with all that follows from it.
 
-A message of the peer, the state after it, our own next actions, their states and their messages
-become one transaction; only then is anything answered or sent. A message that came before gets the
-answer that it got then.
+A message of the peer, the state after it, our own next actions and their messages become one
+transaction; only then is anything answered or sent. What came before is answered as it was then.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +12,6 @@ from delian.adapters.exchange_transaction import Queued, Transaction
 from delian.exchange import negotiation, transfer
 from delian.exchange.errors import BusyError, NotFoundHereError, WrongStateError
 from delian.exchange.messages import (
-    ContractAgreement,
     ContractOffer,
     ContractRequest,
     DataAddress,
@@ -198,11 +196,9 @@ class Steps:
             kept = t.answer(pid, heard.meaning)
             if kept is None:
                 raise
-            if isinstance(process, Negotiation) and isinstance(message, ContractAgreement):
-                again = negotiation.renamed(process, message.agreement)
-                if again is not None:
-                    t.put(again, fx.now_ms, heard.exact)
-                    t.tell(fx.now_ms, pid, "the agreement has another name", again.state)
+            again = negotiation.renamed(process, message)
+            if again is not None:
+                t.put(again, fx.now_ms, heard.exact)
             return Reply(*kept)
         reply = Reply(200, to_bytes(moved.answer().to_plain()))
         t.add_answer(pid, heard.meaning, reply.status, reply.body)

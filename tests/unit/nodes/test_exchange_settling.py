@@ -10,6 +10,7 @@ import pytest
 
 from delian.adapters.exchange_transaction import Queued
 from delian.adapters.peer_client import Answer
+from delian.exchange.messages import ContractAgreement
 from delian.exchange.negotiation import Negotiation, renamed
 from delian.exchange.odrl import Policy, Rule
 from delian.exchange.transfer import Transfer
@@ -158,17 +159,22 @@ def test_it_ends_with_a_peer_that_never_keeps_anything() -> None:
     assert len(w.sent) == MOST_LOOKS and len(w.asked) == MOST_LOOKS + 1
 
 
+def heard(agreement: Policy) -> ContractAgreement:
+    return ContractAgreement("q", "p", agreement)
+
+
 def test_the_same_agreement_under_another_name_takes_its_place() -> None:
     again = replace(AGREED, id="a2", timestamp="2026-11-21T00:00:00Z")
-    found = renamed(negotiation("VERIFIED"), again)
+    found = renamed(negotiation("VERIFIED"), heard(again))
     assert found is not None and found.agreement == again and found.state == "VERIFIED"
-    assert renamed(negotiation("VERIFIED"), AGREED) is None
-    assert renamed(negotiation("FINALIZED"), again) is None
-    assert renamed(negotiation("VERIFIED", Role.PROVIDER), again) is None
+    assert renamed(negotiation("VERIFIED"), heard(AGREED)) is None
+    assert renamed(negotiation("FINALIZED"), heard(again)) is None
+    assert renamed(negotiation("VERIFIED", Role.PROVIDER), heard(again)) is None
+    assert renamed(transfer("STARTED"), heard(again)) is None
     for other in (
         replace(again, target="e"),
         replace(again, assigner="x"),
         replace(again, assignee="x"),
         replace(again, permissions=(Rule("sell"),)),
     ):
-        assert renamed(negotiation("VERIFIED"), other) is None
+        assert renamed(negotiation("VERIFIED"), heard(other)) is None
