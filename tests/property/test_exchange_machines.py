@@ -335,10 +335,13 @@ def deliver(sides, lines, to):
 
 
 def test_the_same_agreement_under_another_name_takes_its_place():
+    def told(policy):
+        return say.ContractAgreement("prov", "cons", policy)
+
     for role, state in itertools.product(Role, NegotiationState):
         before = replace(negotiating(role, state), agreement=AGREEMENT)
         again = replace(AGREEMENT, id="agreement-2", timestamp="2026-11-22T00:00:00Z")
-        found = negotiation.renamed(before, again)
+        found = negotiation.renamed(before, told(again))
         may = role is Role.CONSUMER and state.value in ("AGREED", "VERIFIED")
         assert (found is not None) is may
         if found is not None:
@@ -350,6 +353,6 @@ def test_the_same_agreement_under_another_name_takes_its_place():
             replace(again, assigner="x"),
             replace(again, assignee="x"),
         ):
-            assert negotiation.renamed(before, other) is None
+            assert negotiation.renamed(before, told(other)) is None
     nothing = negotiating(Role.CONSUMER, NegotiationState.AGREED)
-    assert negotiation.renamed(nothing, AGREEMENT) is None
+    assert negotiation.renamed(nothing, told(AGREEMENT)) is None
