@@ -29,19 +29,25 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def serving(words: list[str], place: Path, signs: int) -> Iterator[None]:
-    """A server, until it has said *signs* lines of talk."""
-    run = subprocess.Popen(
-        [*DELIAN, *words], cwd=place, stderr=subprocess.PIPE, text=True, env=environment()
-    )
+def serving(commands: list[list[str]], place: Path) -> Iterator[None]:
+    """Servers, once each has said that it serves, and what it offers."""
+    runs = [
+        subprocess.Popen(
+            [*DELIAN, *words], cwd=place, stderr=subprocess.PIPE, text=True, env=environment()
+        )
+        for words in commands
+    ]
     try:
-        assert run.stderr is not None
-        said = [run.stderr.readline() for _ in range(signs)]
-        assert all(line.startswith(("serving ", "offering ")) for line in said), said
+        for words, one in zip(commands, runs, strict=True):
+            assert one.stderr is not None
+            said = [one.stderr.readline() for _ in range(2 if "--offer" in words else 1)]
+            assert all(line.startswith(("serving ", "offering ")) for line in said), said
         yield
     finally:
-        run.terminate()
-        run.communicate(timeout=20)
+        for one in runs:
+            one.terminate()
+        for one in runs:
+            one.communicate(timeout=20)
 
 
 def environment() -> dict[str, str]:
@@ -79,11 +85,8 @@ def test_from_nothing_to_a_contract(tmp_path: Path) -> None:
         (tmp_path / home / "exchange.toml").write_text(own(block))
     commands = [shlex.split(own(line)) for line in blocks("sh")[0].splitlines()]
     assert [words[0] for words in commands] == ["./start"] * 3
-    with ExitStack() as stack:
-        for words in commands[:-1]:
-            assert words[-1] == "&"
-            signs = 2 if "--offer" in words else 1
-            stack.enter_context(serving(words[1:-1], tmp_path, signs))
+    assert [words[-1] for words in commands[:-1]] == ["&", "&"]
+    with serving([words[1:-1] for words in commands[:-1]], tmp_path):
         found = ask([*commands[-1][1:], "--json"], tmp_path)
         assert found.returncode == 0, found.stderr
         answer = json.loads(found.stdout)

@@ -251,7 +251,7 @@ def expected(policy: Policy, k: Context) -> tuple[bool, bool]:
     return permitted and not banned and owed and visible, visible
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(policies, contexts)
 def test_the_decision_is_the_restated_one(policy: Policy, context: Context) -> None:
     answer = decide(policy, context)
