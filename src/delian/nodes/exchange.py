@@ -41,11 +41,12 @@ from delian.exchange.words import PULL, VERSION_PATH, Role, TransferState
 from delian.nodes.exchange_catalogue import CatalogueDesk
 from delian.nodes.exchange_data import Asset, DataDesk
 from delian.nodes.exchange_delivery import Delivery
+from delian.nodes.exchange_effects import Effects, Heard, Outgoing, Reply
 from delian.nodes.exchange_parts import Parts
 from delian.nodes.exchange_plans import Plans, Waiters
 from delian.nodes.exchange_settling import Settling
 from delian.nodes.exchange_shelf import DatasetShelf
-from delian.nodes.exchange_steps import Effects, Heard, Outgoing, Reply, Steps
+from delian.nodes.exchange_steps import Steps
 
 T = TypeVar("T")
 MAX_KNOWN_PEERS = 10_000

@@ -28,8 +28,8 @@ from delian.exchange.messages import (
 from delian.exchange.paths import path_of, with_peer_pid
 from delian.exchange.plain import many, read_object, to_bytes
 from delian.exchange.words import MEDIA_TYPE
+from delian.nodes.exchange_effects import PUSH_JOB, Outgoing
 from delian.nodes.exchange_ports import Identity
-from delian.nodes.exchange_steps import PUSH_JOB, Outgoing
 from delian.terms.errors import DelianError
 
 LOG = logging.getLogger("delian.exchange")

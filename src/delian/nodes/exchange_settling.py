@@ -32,8 +32,8 @@ from delian.exchange.messages import (
 from delian.exchange.negotiation import Negotiation
 from delian.exchange.plain import escape_segment, read_object
 from delian.exchange.words import NegotiationState, Role, TransferState
+from delian.nodes.exchange_effects import Outgoing
 from delian.nodes.exchange_ports import Identity
-from delian.nodes.exchange_steps import Outgoing
 from delian.terms.errors import DelianError
 
 LOG = logging.getLogger("delian.exchange")

@@ -4,7 +4,7 @@ A message of the peer, the state after it, our own next actions and their messag
 transaction; only then is anything answered or sent. What came before is answered as it was then.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from delian.adapters.exchange_codec import Process
@@ -33,57 +33,11 @@ from delian.exchange.reactions import (
 )
 from delian.exchange.transfer import Transfer
 from delian.exchange.words import PULL, PUSH, NegotiationState, Role, TransferState
+from delian.nodes.exchange_effects import PUSH_JOB, Effects, Heard, Outgoing, Reply
 from delian.nodes.exchange_ports import TransferTerms
 from delian.terms.errors import InputError
 
 MAX_CHAIN = 8
-PUSH_JOB = "push"
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a peer's message is answered."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """How a peer's message is known again.
-
-    Args:
-        exact: Digest of its bytes.
-        meaning: Digest of what it says (:func:`delian.exchange.repeats.fingerprint`).
-        is_named: It carries an ``@id`` of its own, so equal bytes are the same message.
-    """
-
-    exact: bytes
-    meaning: bytes
-    is_named: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A message that is kept in the outbox, with what delivery needs to know of it."""
-
-    queued: Queued
-    peer: str
-    address: str
-    role: Role
-    peer_pid: str | None
-    message: Message | None
-
-
-@dataclass(slots=True)
-class Effects:
-    """What a step has caused and the node does once it is kept."""
-
-    now_ms: int
-    outgoing: list[Outgoing] = field(default_factory=list)
-    plans: list[tuple[int, str, int]] = field(default_factory=list)
-    changed: list[tuple[Process | None, Process]] = field(default_factory=list)
 
 
 class Desk(Protocol):

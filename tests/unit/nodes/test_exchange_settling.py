@@ -15,9 +15,9 @@ from delian.exchange.negotiation import Negotiation, renamed
 from delian.exchange.odrl import Policy, Rule
 from delian.exchange.transfer import Transfer
 from delian.exchange.words import NegotiationState, Role, TransferState
+from delian.nodes.exchange_effects import Outgoing
 from delian.nodes.exchange_ports import FixedIdentity
 from delian.nodes.exchange_settling import MOST_LOOKS, Settling
-from delian.nodes.exchange_steps import Outgoing
 from delian.terms.errors import UnavailableError
 
 DSP = "https://w3id.org/dspace/2025/1/context.jsonld"
