@@ -86,7 +86,7 @@ def difference(old: Register, new: Register) -> RegisterDifference:
 
     Guarantees:
         Applied to the older entries it gives the newer ones, and nothing is listed that is equal
-        (``tests/property/test_standards_register.py``).
+        (``tests/property/test_standards_register_laws.py``).
     """
     before, after = old.standards, new.standards
     changed = [
