@@ -134,7 +134,7 @@ def roll_up(document: Document, now_utc: datetime) -> Marking:
 
     Guarantees:
         The readers of the result are exactly the readers of all portions
-        (``tests/property/test_standards_portions.py``).
+        (``tests/unit/standards/test_standards_portions.py``).
 
     Raises:
         PolicyMismatchError: two portions stand under different policies.
