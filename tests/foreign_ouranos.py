@@ -2,6 +2,7 @@
 login, operators, parts, trades, states, footprints; one query parameter chooses the model.
 """
 
+import asyncio
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,6 +52,7 @@ class OuranosPlatform:
     trades: dict[str, dict[str, Any]] = field(default_factory=dict)
     states: dict[str, dict[str, Any]] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     def app(self) -> Starlette:
         return Starlette(
@@ -176,6 +178,7 @@ class OuranosPlatform:
             "tradeTreeStatus": "UNTERMINATED",
         }
         self.trades[trade["tradeId"]], self.states[trade["tradeId"]] = trade, state
+        self.asked.set()
         return JSONResponse({"tradeModel": trade, "statusModel": state}, 201)
 
     def ask(self, downstream: str, upstream: str, message: str) -> str:

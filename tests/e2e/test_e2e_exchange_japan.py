@@ -235,8 +235,8 @@ def test_a_delian_node_negotiates_and_fetches_a_cadde_providers_file(tmp_path: P
                 assert "x-cadde-contract-id=contract-42" in told
                 assert "x-cadde-provenance=event-78" in told
                 await bridge.connector.wait(transfers[0].pid, ("COMPLETED",), 15)
-                while list((tmp_path / "jp" / "bridge").iterdir()):
-                    await asyncio.sleep(0)
+                await bridge.reactions.tidy()
+                assert list((tmp_path / "jp" / "bridge").iterdir()) == []
                 other = replace(offer, permissions=(*offer.permissions, Rule("distribute")))
                 ended = await negotiate(planner, bridge, other)
                 assert ended.state == "TERMINATED" and ended.code == "counter-offer"
@@ -326,21 +326,21 @@ def test_an_ouranos_trade_decides_the_negotiation(tmp_path: Path) -> None:
             ):
                 dataset = f"urn:ouranos:{UP}:{DOWN_TRACE}"
                 offer = offer_of(bridge, dataset)
-                n = await asked(bridge, planner, offer)
+                pid = await asked(stand_in, planner, bridge, offer)
                 trade = await only_trade(stand_in, 1)
                 await bridge.reactions.settle_all()
-                assert (await planner.connector.process(n.pid)).state == "REQUESTED"
+                assert (await planner.connector.process(pid)).state == "REQUESTED"
                 stand_in.answer(trade)
                 await bridge.reactions.settle_all()
-                done = await planner.connector.wait(n.pid, ("FINALIZED",), 15)
+                done = await planner.connector.wait(pid, ("FINALIZED",), 15)
                 assert isinstance(done, Negotiation) and done.state == "FINALIZED"
                 figures = json.loads(await fetch(planner, bridge, done, tmp_path / "cfp.json"))
                 assert figures[0]["ghgEmission"] == 1.5
-                second = await asked(bridge, planner, offer)
+                second = await asked(stand_in, planner, bridge, offer)
                 refused = await only_trade(stand_in, 2)
                 stand_in.reject(refused, "部品が違います。")
                 await bridge.reactions.settle_all()
-                ended = await planner.connector.wait(second.pid, ("FINALIZED",), 15)
+                ended = await planner.connector.wait(second, ("FINALIZED",), 15)
                 assert ended.state == "TERMINATED" and ended.reasons == ("部品が違います。",)
 
     run(story)
@@ -356,29 +356,26 @@ def test_a_trade_that_was_asked_for_survives_a_restart(tmp_path: Path) -> None:
                 port = int(bridge.root.rpartition(":")[2])
                 async with node(tmp_path / "eu", EU_DID) as planner:
                     offer = offer_of(bridge, f"urn:ouranos:{UP}:{DOWN_TRACE}")
-                    n = await asked(bridge, planner, offer)
+                    pid = await asked(stand_in, planner, bridge, offer)
                     back = int(planner.root.rpartition(":")[2])
             stand_in.answer(await only_trade(stand_in, 1))
             async with (
                 node(tmp_path / "eu", EU_DID, port=back) as planner,
                 node(home, "did:web:bridge.example", settings, port=port),
             ):
-                done = await planner.connector.wait(n.pid, ("FINALIZED",), 15)
+                done = await planner.connector.wait(pid, ("FINALIZED",), 15)
                 assert done.state == "FINALIZED"
                 assert len(stand_in.trades) == 1
 
     run(story)
 
 
-async def asked(bridge: Node, planner: Node, offer: Policy) -> Negotiation:
-    """The request reached the bridge, and the platform was asked for a trade."""
+async def asked(stand_in: OuranosPlatform, planner: Node, bridge: Node, offer: Policy) -> str:
+    """The request reached the bridge, and the platform was asked for a trade; our pid."""
+    stand_in.asked.clear()
     n = await negotiate(planner, bridge, offer, "REQUESTED")
-    while True:
-        waiting = await bridge.store.step(lambda t: t.open_of(n.dataset))
-        told = [line for p in waiting for line in await bridge.story(p.pid)]
-        if any("asked for a trade" in line for line in told):
-            return n
-        await asyncio.sleep(0)
+    await stand_in.asked.wait()
+    return n.pid
 
 
 async def only_trade(stand_in: OuranosPlatform, count: int) -> str:

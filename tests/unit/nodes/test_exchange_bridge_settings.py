@@ -1,5 +1,6 @@
 """``bridge.toml``: what is read, what is refused, and where secrets may lie."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from delian.exchange.identity_map import RecordError
 from delian.nodes.exchange_bridge_settings import load, read_secret
 from delian.nodes.settings import SettingsError
 from delian.terms.errors import DelianError
-from tests.japan_world import ISSUER, NOW, identity_papers, secret
+from tests.japan_world import ISSUER, NOW, VOUCHER, identity_papers, secret
 
 CADDE = '[[cadde]]\nname = "a"\naddress = "https://a.example/"\nprovider = "P"\ntoken = "t"\n'
 
@@ -93,3 +94,18 @@ def test_an_account_holds_three_members(tmp_path: Path) -> None:
         secret(tmp_path, f"bad{index}", text)
         with pytest.raises(SettingsError):
             found.account(f"bad{index}")
+
+
+def test_the_settings_of_the_guide_are_read(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "howto" / "japan.md").read_text("utf-8")
+    blocks = re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)
+    identity_papers(tmp_path, "did:web:jp.example", Scheme.CADDE, "user-1")
+    for name in ("cadde-keys.json", "ods-keys.json"):
+        (tmp_path / name).write_bytes((tmp_path / "idp-keys.json").read_bytes())
+    secret(tmp_path, "ods-api-keys", "one")
+    text = "\n".join(blocks).replace("ed25519:<public key>", VOUCHER.public.to_wire())
+    found = load(write(tmp_path, text))
+    assert found is not None
+    assert [d.system for d in found.doors] == ["cadde", "ods"]
+    assert [p.name for p in found.peers] == ["kanto", "power", "battery", "demand"]
+    assert len(found.peers[2].suppliers) == len(found.peers[3].answers) == 1
