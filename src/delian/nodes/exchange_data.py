@@ -137,7 +137,10 @@ class DataDesk:
                 raise _hidden()
             return asset
 
-        return await self._store.step(check)
+        found = await self._store.step(check)
+        if not found.path.is_file():
+            raise _hidden()
+        return found
 
     async def pieces(self, pid: str, asset: Asset) -> AsyncIterator[bytes]:
         """The data; ends early when the transfer is suspended or ended meanwhile."""

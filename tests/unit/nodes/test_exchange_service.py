@@ -1,16 +1,23 @@
 """A connector in service: its settings, its home, and the orders that only its owner may give."""
 
 import asyncio
+import ipaddress
 import json
 import os
 import socket
 import stat
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from delian.adapters.dsp_listener import Listen, bound_socket
 from delian.adapters.exchange_line import LineClosedError, OrderRefusedError
@@ -110,6 +117,60 @@ def test_an_offer_to_a_peer_waits_for_its_person(tmp_path: Path) -> None:
         assert ended.state.value == "FINALIZED", ended.reasons
 
     with_two(tmp_path, work)
+
+
+def certificate(home: Path, name: str) -> None:
+    """A certificate for 127.0.0.1 and its key, as files of *home*."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    home.mkdir(parents=True)
+    (home / "cert.pem").write_bytes(made.public_bytes(Encoding.PEM))
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (home / "key.pem").write_bytes(pem)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_https_needs_a_certificate_that_counts(tmp_path: Path, is_known: bool) -> None:
+    async def main() -> str:
+        async with AsyncExitStack() as stack, asyncio.timeout(60):
+            for name, other in (("p", "c"), ("c", "p")):
+                certificate(tmp_path / name, name)
+                counts = is_known or name == "p"
+                known = f'authorities = "../{other}/cert.pem"\n' if counts else ""
+                bound = bound_socket(Listen("127.0.0.1", 0))
+                address = f"https://127.0.0.1:{bound.getsockname()[1]}"
+                lines = f'address = "{address}"\ndevelopment = true\nproof = "none"\n'
+                tls = 'certificate = "cert.pem"\nkey = "key.pem"\n'
+                (tmp_path / name / "exchange.toml").write_text(f"[exchange]\n{lines}{tls}{known}")
+                stack.callback(bound.close)
+                waiting.append((tmp_path / name, bound, address))
+            for home, bound, _ in waiting:
+                await stack.enter_async_context(running(load_exchange(home), bound=bound))
+            p, c = Operator(tmp_path / "p"), Operator(tmp_path / "c")
+            await asyncio.to_thread(p.publish, DATASET, None)
+            n = await asyncio.to_thread(c.negotiate, waiting[0][2], "urn:x:1")
+            return str(n["state"])
+
+    waiting: list[tuple[Path, Any, str]] = []
+    if is_known:
+        assert asyncio.run(main()) == "FINALIZED"
+    else:
+        with pytest.raises(OrderRefusedError) as refused:
+            asyncio.run(main())
+        assert refused.value.code == "peer-unreachable"
 
 
 @pytest.mark.parametrize(
