@@ -2,6 +2,7 @@
 
 from tests.faults import (
     faults_approve,
+    faults_exchange_core,
     faults_exchange_identity,
     faults_label,
     faults_protect,
@@ -12,6 +13,7 @@ from tests.faults.plant import Fault
 
 FAULTS: tuple[Fault, ...] = (
     *faults_approve.FAULTS,
+    *faults_exchange_core.FAULTS,
     *faults_exchange_identity.FAULTS,
     *faults_label.FAULTS,
     *faults_protect.FAULTS,

@@ -129,6 +129,15 @@ def test_a_rule_does_not_slip_between_permission_and_prohibition():
     assert len(digests) == 7
 
 
+def test_order_counts_where_the_operator_is_not_about_sets():
+    def digest_with(operator, *right):
+        rule = Rule("use", (Constraint("spatial", operator, right),))
+        return Policy("Offer", "o", (rule,)).terms_digest
+
+    assert digest_with("eq", "a", "b") != digest_with("eq", "b", "a")
+    assert digest_with("isAnyOf", "a", "b") == digest_with("isAnyOf", "b", "a")
+
+
 FOREIGN = {
     "@type": "odrl:Offer",
     "@id": "offer",
