@@ -67,6 +67,8 @@ def main(arguments: list[str]) -> int:
             last = results[-1]
             counts = f"{last.passed} passed, {last.failed} failed, {last.not_run} not run"
             print(f"run {number}: {counts}, {last.seconds:.1f} s", file=sys.stderr, flush=True)
+            for problem in last.problems:
+                print(f"  {problem}", file=sys.stderr, flush=True)
     except kit.UnavailableHereError as error:
         return kit.unavailable("dsp", str(error), given.json)
     return kit.answer(kit.together("dsp", results), given.json)
