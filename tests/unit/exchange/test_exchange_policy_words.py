@@ -142,3 +142,42 @@ def test_what_is_not_understood_never_allows(policy: Policy) -> None:
     answer = ask(policy, INDUSTRY, purposes=frozenset({"x", "y"}), is_aggregate=True)
     assert not answer.allowed
     assert answer.public_reasons
+
+
+@pytest.mark.parametrize(
+    ("operator", "right", "uses", "allowed"),
+    [
+        ("lteq", 2, 1, True),
+        ("lteq", 2, 2, False),
+        ("lteq", "2", 1, True),
+        ("lt", 2, 0, True),
+        ("lt", 2, 1, False),
+        ("lteq", 0, 0, False),
+    ],
+)
+def test_a_count_ends_where_it_says(
+    operator: str, right: int | str, uses: int, allowed: bool
+) -> None:
+    assert ask(offer(Constraint("count", operator, right)), uses=uses).allowed is allowed
+
+
+@pytest.mark.parametrize(
+    ("operator", "day", "allowed"),
+    [
+        ("lt", 20, False),
+        ("lt", 21, False),
+        ("lt", 22, True),
+        ("lteq", 20, False),
+        ("lteq", 21, True),
+        ("lteq", 22, True),
+        ("gt", 20, True),
+        ("gt", 21, False),
+        ("gt", 22, False),
+        ("gteq", 20, True),
+        ("gteq", 21, True),
+        ("gteq", 22, False),
+    ],
+)
+def test_a_moment_is_compared_as_it_says(operator: str, day: int, allowed: bool) -> None:
+    limit = f"2026-11-{day}T00:00:00Z"
+    assert ask(offer(Constraint("dateTime", operator, limit))).allowed is allowed
