@@ -95,13 +95,19 @@ def secret(home: Path, name: str, text: str) -> None:
     (home / name).chmod(0o600)
 
 
-def identity_papers(home: Path, did: str, scheme: Scheme, name: str) -> str:
+def identity_papers(
+    home: Path,
+    did: str,
+    scheme: Scheme,
+    name: str,
+    assurance: Assurance = Assurance.SUBSTANTIAL,
+) -> str:
     """A signed identity record in *home*, the pinned keys, and the settings that name them."""
     (home / "identity").mkdir(parents=True, exist_ok=True)
     record = IdentityRecord(
         did,
         (ForeignName(scheme, name),),
-        Assurance.SUBSTANTIAL,
+        assurance,
         "voucher-jp",
         "登記簿",
         NOW - timedelta(days=1),

@@ -86,6 +86,8 @@ def test_a_cadde_consumer_finds_and_fetches_our_release(tmp_path: Path) -> None:
             assert (kept[0].assignee, kept[0].target, kept[1]) == (JP_DID, DATASET, 1)
             done = await ours.connector.process(got["headers"]["x-cadde-provenance"])
             assert done.state == "COMPLETED"
+            beyond = resource["url"].rpartition("/")[0] + "/7"
+            assert (await guest.fetch(beyond, "file/http"))["status"] == 404
             again = await guest.fetch(resource["url"], resource["caddec_resource_type"])
             assert again["headers"]["x-cadde-contract-id"] == contract
             assert again["headers"]["x-cadde-provenance"] != got["headers"]["x-cadde-provenance"]
