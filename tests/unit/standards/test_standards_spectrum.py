@@ -13,7 +13,10 @@ from delian.standards.spectrum_errors import SpectrumError
 from delian.standards.spectrum_table import KINDS, read_table
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "spectrum"
-HEAD = "region\tsub-table\tlower_frequency\tupper_frequency\tservice\tcategory\tfootnotes\tapplications"
+HEAD = (
+    "region\tsub-table\tlower_frequency\tupper_frequency\t"
+    "service\tcategory\tfootnotes\tapplications"
+)
 
 
 def table(*rows, head=HEAD):
