@@ -28,7 +28,7 @@ from delian.exchange.reactions import Participant
 from delian.exchange.transfer import Transfer
 from delian.exchange.words import Role
 
-DELAY_MS = 60
+DELAY_MS = 90
 KIT_PARTICIPANT = "TCK_PARTICIPANT"
 
 

@@ -92,7 +92,7 @@ def test_from_nothing_to_a_contract(tmp_path: Path) -> None:
         answer = json.loads(found.stdout)
         assert f"`{answer['state']}`" in SECTION
         assert answer["state"] == "FINALIZED"
-        fetch = ["exchange", "fetch", answer["pid"], "--home", "consumer", "--to", "copy.md"]
+        fetch = ["exchange", "fetch", answer["pid"], "--home", "consumer", "--to", "copy.txt"]
         got = ask(fetch, tmp_path)
         assert got.returncode == 0, got.stderr
-        assert (tmp_path / "copy.md").read_text() == "read me"
+        assert (tmp_path / "copy.txt").read_text() == "read me"

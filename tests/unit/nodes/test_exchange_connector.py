@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -12,11 +13,13 @@ import pytest
 from aiohttp import web
 
 from delian.adapters.clock import SystemClock
+from delian.adapters.exchange_store import ExchangeStoreError
 from delian.adapters.peer_client import PeerUnreachableError
 from delian.exchange.errors import NotFoundHereError
 from delian.exchange.messages import DataAddress
 from delian.exchange.odrl import Policy, Rule
 from delian.exchange.reactions import Agree, Complete, Start, Suspend, Terminate
+from delian.nodes import exchange_plans
 from delian.nodes.exchange_data import Asset
 from delian.nodes.exchange_delivery import Patience
 from delian.nodes.exchange_reactions import CatalogueReactions, OpenGate
@@ -184,6 +187,47 @@ def test_a_dead_peer_holds_up_nobody_else(tmp_path: Path) -> None:
         assert len(dead.got) == 4, "no more at a time than one address is given"
 
     run(work, tmp_path)
+
+
+def test_a_database_that_is_away_for_a_moment_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer of the peer, the end of a process, a planned action: each is tried again."""
+    monkeypatch.setattr(exchange_plans, "AGAIN_MS", 5)
+
+    async def work(stack: AsyncExitStack, home: Path) -> None:
+        peer = await Peer(lambda _n, body: accepting(body) if "offer" in body else (400, {})).open(
+            stack
+        )
+        c = await stack.enter_async_context(Node(home / "c", "C", Ending(), patience=QUICK))
+        real, failed = c.connector.step, Counter[str]()
+
+        async def step(do: Callable[..., Any]) -> Any:
+            name = do.__qualname__
+            failed[name] += 1
+            if failed[name] <= 2 and "flush" not in name and "_begin" not in name:
+                raise ExchangeStoreError("away")
+            return await real(do)
+
+        monkeypatch.setattr(c.connector, "step", step)
+        pid = await c.connector.request(peer="X", address=peer.root, offer=OFFER)
+        n = await c.reach(pid, "TERMINATED")
+        assert (n.state.value, n.code) == ("TERMINATED", "planned")
+        assert await known(c, pid) == "theirs"
+        assert sum(1 for count in failed.values() if count > 2) >= 2
+
+    run(work, tmp_path)
+
+
+class Ending:
+    """Ends every negotiation a moment after it has begun."""
+
+    def on_negotiation(self, n: Any, who: Any) -> tuple[Any, ...]:
+        is_new = n.state.value == "REQUESTED"
+        return (Terminate("planned", ("as planned",), after_ms=30),) if is_new else ()
+
+    def on_transfer(self, t: Any, who: Any) -> tuple[()]:
+        return ()
 
 
 def test_one_participant_does_not_fill_the_node(tmp_path: Path) -> None:
