@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,7 +31,7 @@ from delian.exchange.plain import many, read_object, to_bytes
 from delian.exchange.words import MEDIA_TYPE
 from delian.nodes.exchange_effects import PUSH_JOB, Outgoing
 from delian.nodes.exchange_ports import Identity
-from delian.terms.errors import DelianError
+from delian.terms.errors import DelianError, UnavailableError
 
 LOG = logging.getLogger("delian.exchange")
 _AGAIN = frozenset((404, 409, 425, 429))
@@ -181,7 +182,7 @@ class Delivery:
                     await self._send(item)
                 except _Refused as refused:
                     queue.clear()
-                    await self._ledger.gave_up(pid, refused.code, refused.reasons)
+                    await self._give_up(pid, refused)
                     continue
                 if queue and queue[0] is item:
                     queue.popleft()
@@ -190,6 +191,16 @@ class Delivery:
         finally:
             if self._queues.get(pid) is queue:
                 del self._queues[pid]
+
+    async def _give_up(self, pid: str, refused: _Refused) -> None:
+        """End the process, however long our own database is away."""
+        wait = self._patience.first_wait_seconds
+        while True:
+            try:
+                return await self._ledger.gave_up(pid, refused.code, refused.reasons)
+            except UnavailableError:
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, self._patience.most_wait_seconds)
 
     async def _send(self, item: Outgoing) -> None:
         """Try until the peer has taken it.
@@ -227,8 +238,8 @@ class Delivery:
         except DelianError as error:
             return 503, error.message
         if 200 <= answer.status < 300:
-            if is_first:
-                await self._acknowledge(item, answer)
+            if is_first and not await self._acknowledge(item, answer):
+                return 503, "our own database is away"
             self._mark(item)
             self._ledger.taken(item)
             return None
@@ -254,8 +265,8 @@ class Delivery:
         url = item.address.rstrip("/") + path_of(message, None if is_first else peer_pid)
         return await self._client.ask("POST", url, headers, body), is_first
 
-    async def _acknowledge(self, item: Outgoing, answer: Answer) -> None:
-        """The answer to a first message names the peer's process.
+    async def _acknowledge(self, item: Outgoing, answer: Answer) -> bool:
+        """The answer to a first message names the peer's process; False where we cannot keep it.
 
         Raises:
             _Refused: it does not.
@@ -266,8 +277,11 @@ class Delivery:
                 await self._ledger.acknowledged(item.queued.pid, read(TransferAnswer, plain))
             else:
                 await self._ledger.acknowledged(item.queued.pid, read(NegotiationAnswer, plain))
+        except UnavailableError:
+            return False
         except DelianError as error:
             raise _Refused("answer-unreadable", (error.message, error.where)) from error
+        return True
 
     def _mark(self, item: Outgoing) -> None:
         self._taken.append(item.queued.seq)
@@ -277,9 +291,13 @@ class Delivery:
     def _start_flush(self) -> None:
         self._flush = None
         if self._taken and not self._is_closed:
-            task = asyncio.get_running_loop().create_task(self._ledger.flush())
+            task = asyncio.get_running_loop().create_task(self._write_taken())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    async def _write_taken(self) -> None:
+        with suppress(UnavailableError):  # they are written with the next step then
+            await self._ledger.flush()
 
     def _slot(self, address: str) -> asyncio.Semaphore:
         found = self._slots.get(address)

@@ -5,6 +5,9 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from delian.adapters.exchange_codec import Process
+from delian.terms.errors import UnavailableError
+
+AGAIN_MS = 500
 
 
 class Waiters:
@@ -58,9 +61,16 @@ class Plans:
 
     def _begin(self, seq: int, pid: str) -> None:
         self._handles.pop(seq, None)
-        task = asyncio.ensure_future(self._carry_out(seq, pid))
+        task = asyncio.ensure_future(self._run(seq, pid))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+    async def _run(self, seq: int, pid: str) -> None:
+        """Carry it out; a database that is away is asked again in a moment."""
+        try:
+            await self._carry_out(seq, pid)
+        except UnavailableError:
+            self.put(seq, pid, self._now_ms() + AGAIN_MS)
 
     async def close(self) -> None:
         """Wait for none; the store keeps them."""
