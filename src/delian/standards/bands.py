@@ -3,6 +3,7 @@
 May touch: values. A band holds its lower end and not its upper one: neighbors share nothing.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -28,16 +29,17 @@ class Bands:
     def __and__(self, other: "Bands") -> "Bands":
         """What both hold."""
         found: list[Band] = []
-        mine, theirs = iter(self.parts), iter(other.parts)
-        a, b = next(mine, None), next(theirs, None)
-        while a is not None and b is not None:
-            low, high = max(a[0], b[0]), min(a[1], b[1])
+        mine, theirs = self.parts, other.parts
+        i = bisect_right(mine, theirs[0][0], key=_upper) if theirs else 0
+        j = bisect_right(theirs, mine[0][0], key=_upper) if mine else 0
+        while i < len(mine) and j < len(theirs):
+            low, high = max(mine[i][0], theirs[j][0]), min(mine[i][1], theirs[j][1])
             if low < high:
                 found.append((low, high))
-            if a[1] <= b[1]:
-                a = next(mine, None)
+            if mine[i][1] <= theirs[j][1]:
+                i += 1
             else:
-                b = next(theirs, None)
+                j += 1
         return Bands(tuple(found))
 
     def __or__(self, other: "Bands") -> "Bands":
@@ -67,6 +69,10 @@ class Bands:
         if not whole.parts:
             raise SpectrumError("there is no share of an empty set of bands")
         return Fraction((self & whole).width_hz, whole.width_hz)
+
+
+def _upper(band: Band) -> int:
+    return band[1]
 
 
 def united(bands: Iterable[Band]) -> Bands:

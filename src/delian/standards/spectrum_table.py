@@ -94,12 +94,9 @@ def read_table(code: str, data: bytes) -> SpectrumTable:
     lines = lines_of(code, data)
     findings: list[Finding] = []
     names = _header(code, lines[0], findings)
-    rows: list[Row] = []
-    for number, line in enumerate(lines[1:], 2):
-        if line:
-            row = _row(names, number, line, findings)
-            if row is not None:
-                rows.append(row)
+    reader = _Reader(names, findings)
+    found = (reader.row(number, line) for number, line in enumerate(lines[1:], 2) if line)
+    rows = [row for row in found if row is not None]
     findings.extend(_whole_table(rows))
     return SpectrumTable(code, tuple(rows), tuple(findings))
 
@@ -136,38 +133,56 @@ def _header(code: str, line: str, findings: list[Finding]) -> list[str]:
     return names
 
 
-def _row(names: list[str], number: int, line: str, findings: list[Finding]) -> Row | None:
-    cells = line.split("\t")
-    if len(cells) != len(names):
-        findings.append(Finding("columns", number, f"{len(cells)} instead of {len(names)}"))
-        return None
-    said = dict(zip(names, cells, strict=True))
-    ends = (said["lower_frequency"], said["upper_frequency"])
-    if not (_WHOLE.match(ends[0]) and _WHOLE.match(ends[1])):
-        findings.append(Finding("not-a-number", number, " to ".join(e[:20] for e in ends)))
-        return None
-    band = (int(ends[0]), int(ends[1]))
-    if band[1] <= band[0]:
-        kind = "inverted" if band[1] < band[0] else "no-width"
-        findings.append(Finding(kind, number, f"{band[0]} to {band[1]} Hz"))
-        if band[1] < band[0]:
+class _Reader:
+    """Reads the rows of one table; a cell that comes again is divided only once."""
+
+    def __init__(self, names: list[str], findings: list[Finding]) -> None:
+        self._count = len(names)
+        self._ends = (names.index("lower_frequency"), names.index("upper_frequency"))
+        self._tags = (names.index("service"), names.index("category"))
+        known = {name: place for place, name in enumerate(names)}
+        self._part, self._notes, self._uses = (
+            known.get(name, self._count) for name in ("sub-table", "footnotes", "applications")
+        )
+        self._findings = findings
+        self._lists: dict[str, tuple[str, ...]] = {"": ()}
+
+    def row(self, number: int, line: str) -> Row | None:
+        """A row, or None with a finding."""
+        cells = line.split("\t")
+        if len(cells) != self._count:
+            self._find("columns", number, f"{len(cells)} instead of {self._count}")
             return None
-    service, category = said["service"].strip(), said["category"].strip().lower()
-    service = "" if service == "-" else service
-    if category not in ("", "p", "s"):
-        findings.append(Finding("category", number, category[:20]))
-    if bool(service) != bool(category):
-        missing = "no category" if service else "no service"
-        findings.append(Finding("missing-tag", number, missing))
-    notes, uses = said.get("footnotes", ""), said.get("applications", "")
-    part = said.get("sub-table", "").strip()
-    return Row(number, part, band, service, category, _listed(notes), _listed(uses))
+        cells.append("")
+        band = self._band(number, cells[self._ends[0]], cells[self._ends[1]])
+        if band is None:
+            return None
+        service, category = cells[self._tags[0]].strip(), cells[self._tags[1]].strip().lower()
+        service = "" if service == "-" else service
+        if category not in ("", "p", "s"):
+            self._find("category", number, category[:20])
+        if bool(service) != bool(category):
+            self._find("missing-tag", number, "no category" if service else "no service")
+        notes, uses = self._list(cells[self._notes]), self._list(cells[self._uses])
+        return Row(number, cells[self._part].strip(), band, service, category, notes, uses)
 
+    def _band(self, number: int, lower: str, upper: str) -> Band | None:
+        if not (_WHOLE.match(lower) and _WHOLE.match(upper)):
+            self._find("not-a-number", number, f"{lower[:20]} to {upper[:20]}")
+            return None
+        low, high = int(lower), int(upper)
+        if high <= low:
+            self._find("inverted" if high < low else "no-width", number, f"{low} to {high} Hz")
+        return (low, high) if low <= high else None
 
-def _listed(cell: str) -> tuple[str, ...]:
-    if not cell:
-        return ()
-    return tuple(item for item in (part.strip() for part in cell.split(",")) if item)
+    def _list(self, cell: str) -> tuple[str, ...]:
+        if cell not in self._lists:
+            parts = (part.strip() for part in cell.split(","))
+            self._lists[cell] = tuple(part for part in parts if part)
+        return self._lists[cell]
+
+    def _find(self, kind: str, number: int, detail: str) -> None:
+        self._findings.append(Finding(kind, number, detail))
 
 
 def _whole_table(rows: list[Row]) -> Iterator[Finding]:
@@ -177,8 +192,11 @@ def _whole_table(rows: list[Row]) -> Iterator[Finding]:
     if 2 * single > len(rows):
         yield Finding("broken", 0, f"{single} of {len(rows)} rows")
         return
-    for part in sorted({row.part for row in rows}):
-        yield from _layout([row for row in rows if row.part == part])
+    parts: dict[str, list[Row]] = {}
+    for row in rows:
+        parts.setdefault(row.part, []).append(row)
+    for _, inside in sorted(parts.items()):
+        yield from _layout(inside)
 
 
 def _layout(rows: Iterable[Row]) -> Iterator[Finding]:
