@@ -42,6 +42,7 @@ VERBS = (
     Verb("keys", "list, back up, restore and rotate the keys of a home", OPERATOR),
     Verb("explain", "why: a paper, its signers, its ledger entry, its outcome", OPERATOR),
     Verb("exchange", "offer, find, contract and fetch in a data space", OPERATOR),
+    Verb("standards", "portions, marks, what a recipient sees, words, bands", OPERATOR),
     Verb("verify", "check a release offline, by its files and a pinned root alone", READER),
     Verb("attack", "try to undo releases; a tool that needs the true figures", READER),
     Verb("label", "what a label says, who may read under it, its wire forms", READER),
