@@ -13,3 +13,9 @@ class SpectrumError(InputError):
     """A frequency table, or a band asked for, cannot be read."""
 
     code = "spectrum-table"
+
+
+class InterchangeError(InputError):
+    """Variants, needs and positions do not fit each other."""
+
+    code = "interchange"
