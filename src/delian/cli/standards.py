@@ -9,6 +9,7 @@ MODULES = {
     "import": "delian.cli.standards_import:importing",
     "mark": "delian.cli.standards_mark:mark",
     "show": f"{_READ}:show",
+    "tranche": "delian.cli.standards_tranche:tranche",
     "redline": f"{_READ}:redline_command",
     "search": f"{_READ}:search",
     "parameters": f"{_READ}:parameters",

@@ -177,3 +177,35 @@ def test_bands_of_a_folder(capsys, tmp_path):
     assert run(["standards", "harmonise", str(tmp_path)]) == 0
     assert capsys.readouterr().out == "100-200 Hz: 1/1 harmonized\nde: untagged\n"
     assert run(["standards", "harmonise", str(tmp_path), "--common", "xx"]) == 2
+
+
+def test_tranches_follow_each_other(document, capsys, tmp_path):
+    first, second, newer = tmp_path / "first", tmp_path / "second", tmp_path / "newer.json"
+    answer = answered(capsys, "tranche", document, *EU)
+    assert (answer["serial"], answer["goes"]) == (1, ["r", "a", "c"])
+    assert (answer["stays"], answer["new"]) == (["b", "d"], ["r", "a", "c"])
+    assert answered(capsys, "tranche", document, *EU, "--out", first)["digest"] == answer["digest"]
+    assert run(["standards", "tranche", str(document), *EU, "--out", str(first)]) == 2
+    assert run(["standards", "tranche", str(document), *EU, "--after", str(first)]) == 1
+    below = [replace(p, label=OPEN) if p.id == "b" else p for p in ROOT.children]
+    newer.write_bytes(to_wire(replace(DOCUMENT, root=replace(ROOT, children=tuple(below)))))
+    told = answered(capsys, "tranche", newer, *EU, "--after", first, "--out", second)
+    assert (told["serial"], told["new"], told["gone"]) == (2, ["b"], [])
+    sent = {path.name: path.read_bytes() for path in (second / "send").iterdir()}
+    assert b"New to you: section 2" in sent["redline.md"]
+    assert all(len(data) % 4096 == 0 for name, data in sent.items() if name != "tranche.json")
+    assert (second / "keep" / "document.json").stat().st_mode & 0o077 == 0
+
+
+def test_an_agent_compares_a_tranche(document, capsys, tmp_path):
+    out = tmp_path / "out"
+    answered(capsys, "tranche", document, *EU, "--out", out)
+    subject = out / "send" / "tranche.json"
+    answered(capsys, "tranche", document, *EU, "--compare", subject)
+    subject.write_bytes(subject.read_bytes().replace(b'"serial":1', b'"serial":2'))
+    words = ["standards", "tranche", str(document), *EU]
+    assert run([*words, "--compare", str(subject)]) == 3
+    assert run([*words, "--after", str(out)]) == 1
+    page = out / "send" / "edition.md"
+    page.write_bytes(page.read_bytes() + b"x")
+    assert run([*words, "--after", str(out)]) == 3
