@@ -114,6 +114,13 @@ def test_what_a_change_would_touch():
     assert [p.written for p in found.parameters] == ["15-30 Hz", "12 Hz"]
 
 
+def test_neighbors_and_broken_tables_are_not_touched():
+    spectrum, _ = world()
+    assert [r.band for r in touched((4, 50), spectrum).rows["bb"]] == [(0, 90)]
+    assert touched((4, 51), spectrum).rows["bb"][1].band == (50, 100)
+    assert "ff" not in touched((4, 50), spectrum).rows
+
+
 def test_outputs_are_the_same_bytes_and_say_what_was_found():
     _, found = world()
     made = []

@@ -64,7 +64,17 @@ def test_classes_are_the_sets_of_variants_in_one_fixed_order():
 def test_a_position_says_which_variants_serve():
     assert taken_by(position("A", stand="ratified"), SHELL) == ("A", "B", "C")
     assert taken_by(position("A", "C", "A"), SHELL) == ("A", "C")
+    assert taken_by(position("A", "B", stand="ratified"), SHELL) == ("B",)
     assert taken_by(position("A", stand="not-ratified"), SHELL) == ()
+
+
+def test_needs_of_one_year_add_up_and_each_may_take_other_variants():
+    needs = [Need(2027, "T1", 5), Need(2027, "T1", 7), Need(2027, "T1", 9, ("B", "A"))]
+    figures = spread(needs, position("A", "A"), SHELL, frame_of()).figures
+    assert {str(cell): figure for cell, figure in figures.items() if figure} == {
+        "AMMO-155/2027/T1/A": 12,
+        "AMMO-155/2027/T1/A.B": 9,
+    }
 
 
 @pytest.mark.parametrize(

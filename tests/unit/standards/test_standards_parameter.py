@@ -124,6 +124,18 @@ def test_texts_and_tables_give_names_subjects_and_doubts():
     assert [(d.source, d.written) for d in found.doubts] == [("t", "60-50 mm")]
 
 
+def test_a_value_without_a_name_takes_the_nearest_title_above_it():
+    inner = Portion("i", "paragraph", text="1 mm")
+    section = Portion("s", "section", "Barrels", text="2 mm", children=(inner,))
+    after = Portion("a", "paragraph", text="3 mm")
+    found = parameters_of(standard(section, after)).values
+    assert [(p.name, p.written) for p in found] == [
+        ("Barrels", "2 mm"),
+        ("Barrels", "1 mm"),
+        ("Ammunition", "3 mm"),
+    ]
+
+
 def test_conflicts_are_equal_names_that_share_nothing():
     ours = parameters_of(standard(GUNS)).values
     other = replace(GUNS, rows=(("gun", "CALIBRE [cm]", "Chamber [l]"), ("A", "15.2", "20-25")))

@@ -1,6 +1,7 @@
 """Frequency tables: what is read, and that nothing broken is swallowed."""
 
 import csv
+import itertools
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,12 @@ def test_every_kind_of_fault_is_reported_by_its_line(lines, expected):
     found = table(row(0, 10, uses="ISM"), *lines)
     assert kinds(found) == [expected]
     assert {f.kind for f in found.findings} <= KINDS.keys()
+    is_used = expected[0] not in ("inverted", "not-a-number", "columns")
+    assert len(found.rows) == 1 + is_used
+
+
+def test_a_band_within_another_is_no_fault_in_whatever_order():
+    assert kinds(table(row(0, 5, uses="ISM"), row(0, 10), row(5, 10), row(10, 12))) == []
 
 
 def test_a_table_that_lost_its_upper_ends_is_broken_and_says_so():
@@ -151,6 +158,7 @@ def test_operations_on_bands_are_those_on_sets_of_hertz(left, right):
     assert a.width_hz == len(hertz(left))
     for made in (a, a & b, a | b, a - b):
         assert made == united(made.parts)
+        assert all(one[1] < other[0] for one, other in itertools.pairwise(made.parts))
 
 
 def test_bands_as_people_write_them():
