@@ -1,18 +1,19 @@
 """Laws of glossaries: files come back whole, and what is hidden changes no byte."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from delian.label import may_read
+from delian.label import Succession, may_read
 from delian.standards.concept import FORMS, STATUSES, Concept, Definition, Glossary, Term, TermBase
 from delian.standards.concept import shared as shared_with
 from delian.standards.cut import cut
 from delian.standards.portion import LANGUAGES, changed
 from delian.standards.tbx import from_tbx, to_tbx
 from delian.standards.term_use import Finder, uses
-from tests.standards_world import EU, HIDDEN_FROM_EU, NOW, OPEN, VISIBLE_TO_EU, trees
+from tests.standards_world import CLOSED, EU, HIDDEN_FROM_EU, NOW, OPEN, VISIBLE_TO_EU, trees
 
 WORDS = st.text("ab <>&\"'é周波数", min_size=1, max_size=8).map(
     lambda t: " ".join(t.split()) or "x"
@@ -81,6 +82,22 @@ def test_hidden_concepts_change_no_byte(glossary, data):
     said = {(c.terms, c.definitions, c.subject) for c in glossary.concepts if c.id in visible}
     got = shared_with(first, EU, NOW).concepts
     assert {(c.terms, c.definitions, c.subject) for c in got} == said
+
+
+def test_the_name_follows_from_what_is_said():
+    named = [
+        shared_with(TermBase(Glossary("g", "o", (Concept(name, (Term(text),)),)), OPEN), EU, NOW)
+        for name, text in (("one", "a"), ("two", "a"), ("one", "b"))
+    ]
+    assert named[0] == named[1]
+    assert named[0].concepts[0].id != named[2].concepts[0].id
+
+
+def test_a_succession_date_opens_a_concept():
+    late = replace(CLOSED, succession=Succession(NOW + timedelta(days=1), OPEN))
+    base = TermBase(Glossary("g", "o", (Concept("a", (Term("a"),)),)), OPEN, {"a": late})
+    assert shared_with(base, EU, NOW).concepts == ()
+    assert len(shared_with(base, EU, NOW + timedelta(days=1)).concepts) == 1
 
 
 def test_a_name_in_the_base_is_not_in_the_file():

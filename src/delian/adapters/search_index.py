@@ -90,7 +90,7 @@ class SearchIndex:
         with self._lock:
             found = self._run(_match(parts, language, "title"), limit + 1)
             if len(found) <= limit:
-                found |= self._run(_match(parts, language, "{title body number}"), 2 * limit + 1)
+                found |= self._run(_match(parts, language, "{title body number}"), limit + 1)
         kept = list(found.values())
         return Answer(
             tuple((entry, snippet(entry.text, parts)) for entry in kept[:limit]), len(kept) > limit

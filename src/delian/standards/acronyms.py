@@ -17,7 +17,6 @@ from delian.terms.encode import canonical, digest
 
 MAX_BYTES = 4 * 1024 * 1024
 _NAMED = re.compile(rb"&([A-Za-z][A-Za-z0-9]{1,31});")
-_KEPT = (b"amp", b"lt", b"gt", b"quot", b"apos")
 NAME, OWNER = "NISP acronyms", "NATO"
 
 
@@ -46,7 +45,7 @@ def read_acronyms(files: Iterable[bytes]) -> tuple[Glossary, tuple[Dropped, ...]
 
 def _letter(named: re.Match[bytes]) -> bytes:
     number = name2codepoint.get(named[1].decode())
-    return named[0] if number is None or named[1] in _KEPT else f"&#{number};".encode()
+    return named[0] if number is None else f"&#{number};".encode()
 
 
 def _concept(element: Any, drops: DropList) -> Concept:

@@ -49,9 +49,10 @@ OLD = """<?xml version="1.0"?><!DOCTYPE martif SYSTEM "TBXcoreStructV02.dtd">
 <sourceDesc><p>EU</p></sourceDesc></fileDesc></martifHeader><text><body>
 <termEntry id="12"><descripGrp><descrip type="definition">a
  thing</descrip><admin type="source">x</admin><note>n</note></descripGrp>
-<langSet xml:lang="nl-NL"><ntig><termGrp><term>ding</term>
+<langSet xml:lang="nl-NL"><descripGrp><descrip type="definition">een
+ ding</descrip><note>n</note></descripGrp><ntig><termGrp><term>ding</term>
 <termNoteGrp><termNote type="administrativeStatus">deprecatedTerm-admn-sts</termNote></termNoteGrp>
-</termGrp></ntig></langSet>
+</termGrp><admin type="source">s</admin><admin type="source">t</admin></ntig></langSet>
 <langSet xml:lang="de"><tig><term>Ding</term></tig></langSet>
 <langSet xml:lang="en"><tig><term>thing</term><termNote type="partOfSpeech">noun</termNote></tig>
 <tig><term>thing</term></tig></langSet></termEntry>
@@ -77,13 +78,15 @@ def test_the_edition_of_2008_is_read_and_the_rest_is_listed():
     assert glossary.concepts == (
         Concept(
             "entry-12",
-            (Term("thing", status="admitted"), Term("ding", "nl", status="deprecated")),
-            (Definition("a thing", source="x"),),
+            (Term("thing", status="admitted"), Term("ding", "nl", "deprecated", source="s")),
+            (Definition("a thing", source="x"), Definition("een ding", "nl")),
         ),
     )
     assert {(d.path, d.count) for d in dropped} == {
         ("conceptEntry", 1),
         ("conceptEntry/descripGrp/note", 1),
+        ("langSec/descripGrp/note", 1),
+        ("termSec/admin[source]", 1),
         ("langSec[de]", 2),
         ("langSec/termSec", 1),
         ("termSec/termNote[partOfSpeech]", 1),
@@ -151,6 +154,7 @@ ACRONYMS = b"""<!-- list --><acrogroup tag="A">
  Base</meaning><source/></acronym>
 <acronym><name>AB</name><meaning>Army Board</meaning><source/><since>2001</since></acronym>
 <acronym><name>AB</name><meaning>Air Base</meaning><source>x</source></acronym>
+<acronym><name>laser</name><meaning>laser</meaning><source/></acronym>
 <acronym><name>AC</name><meaning/><source/></acronym><other/>
 </acrogroup>"""
 
@@ -161,6 +165,7 @@ def test_each_acronym_and_meaning_is_a_concept():
         [("Arms & Schütz", "full", "IMS"), ("A&S", "acronym", "IMS")],
         [("Air Base", "full", ""), ("AB", "acronym", "")],
         [("Army Board", "full", ""), ("AB", "acronym", "")],
+        [("laser", "acronym", "")],
         [("AC", "acronym", "")],
     ]
     assert {d.path for d in dropped} == {

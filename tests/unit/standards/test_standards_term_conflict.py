@@ -2,7 +2,7 @@
 
 import pytest
 
-from delian.standards.concept import Concept, Definition, Glossary, Term
+from delian.standards.concept import Concept, Definition, Glossary, Term, folded
 from delian.standards.term_conflict import Side, conflicts, same_meaning
 
 
@@ -79,6 +79,23 @@ BAND = "a range of frequencies"
             concept("b", "Aircraft", short("A/C")),
             [("undecided", "en", "A/C")],
         ),
+        # What is preferred here and admitted there is wanted by both; width of signs says nothing.
+        (
+            concept("a", "Band", means=BAND),
+            concept("b", Term("Ｂａｎｄ", status="admitted"), means=BAND),
+            [],
+        ),
+        (
+            concept("a", "band", means=BAND),
+            concept("b", Term("range", status="admitted"), means=BAND),
+            [("other-term", "en", "")],
+        ),
+        # A word is not its own full form.
+        (
+            concept("a", "Aircraft", short("A/C")),
+            concept("b", Term("A/C")),
+            [("undecided", "en", "A/C")],
+        ),
         # A full form in common settles the acronym; the full form itself is told by nothing.
         (
             concept("a", "Aircraft", short("A/C")),
@@ -97,8 +114,8 @@ BAND = "a range of frequencies"
 )
 def test_what_counts_as_a_conflict(one, other, expected):
     assert found(one, other) == expected
-    mirrored = [(c[0], c[1], c[2].casefold()) for c in found(other, one)]
-    assert mirrored == [(c[0], c[1], c[2].casefold()) for c in expected]
+    mirrored = [(what, language, folded(term)) for what, language, term in found(other, one)]
+    assert mirrored == [(what, language, folded(term)) for what, language, term in expected]
 
 
 def test_a_word_settled_in_one_entry_is_not_held_against_another():
@@ -110,7 +127,9 @@ def test_a_word_settled_in_one_entry_is_not_held_against_another():
 
 def test_each_pair_of_owners_is_compared_once_and_an_owner_never_with_itself():
     owners = ["NATO", "EU", "NATO", "ITA"]
-    made = conflicts([glossary(o, concept(o, "band", means=o)) for o in owners])
+    made = conflicts(
+        [glossary(o, concept(o, "band", means=f"{o} {n}")) for n, o in enumerate(owners)]
+    )
     pairs = [(c.first.owner, c.second.owner) for c in made]
     assert pairs == [
         *(("NATO", "EU"), ("NATO", "ITA"), ("EU", "NATO")),

@@ -94,4 +94,6 @@ def test_a_document_is_annotated_and_a_reference_holds_no_word():
     assert annotated(made, FINDER) == made
     only = document(Portion("r", "section", text="frequency[[band]] band", label=OPEN))
     assert annotated(only, FINDER).root.terms == ("band",)
+    alone = document(Portion("r", "section", text="[[band]]", label=OPEN))
+    assert annotated(alone, FINDER).root.terms == ()
     assert annotated(made, Finder(Glossary("none", "o", ()))).root.terms == ()
