@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from delian.label import Label
+from delian.standards.docbook_table import rows_of
 from delian.standards.docbook_words import Inline
 from delian.standards.docbook_xml import read_xml, words_of
 from delian.standards.document_errors import DocumentFormError
@@ -41,7 +42,7 @@ _KIND = {
 _PLACES = {
     "tgroup": {"cols"},
     "colspec": {"colname", "colnum"},
-    "entry": {"colname", "namest", "nameend"},
+    "entry": {"colname", "namest", "nameend", "morerows"},
     "imagedata": {"fileref"},
     "xref": {"linkend"},
     "link": {"linkend"},
@@ -233,38 +234,14 @@ class _Reader:
             if child.tag not in ("title", "tgroup"):
                 self.drops.add(f"{element.tag}/{child.tag}", _NO_PLACE)
         for group in element.iterchildren("tgroup"):
-            places = {
-                spec.get("colname", ""): _whole(spec.get("colnum"), number)
-                for number, spec in enumerate(group.iterchildren("colspec"), 1)
-            }
-            for part in group.iterchildren("*"):
-                if part.tag not in ("colspec", "thead", "tbody", "tfoot"):
-                    self.drops.add(f"tgroup/{part.tag}", _NO_PLACE)
-            rows += [
-                self._row(row, places, made, notes)
-                for part in ("thead", "tbody", "tfoot")
-                for row in group.iterfind(f"{part}/row")
-            ]
+            for row in rows_of(group, self.drops, lambda e: self._cell(e, made, notes)):
+                rows.append(row)
+                self._cells += len(row)
+                if self._cells > MAX_CELLS:
+                    raise DocumentFormError(
+                        "the tables have more cells than allowed", where=made.id
+                    )
         return replace(made, rows=tuple(rows), children=tuple(notes))
-
-    def _row(
-        self, row: Any, places: Mapping[str, int], made: Portion, notes: list[Portion]
-    ) -> tuple[str, ...]:
-        cells: list[str] = []
-        for child in row:
-            if child.tag != "entry":
-                path = child.tag if isinstance(child.tag, str) else f"?{child.target}"
-                self.drops.add(f"row/{path}", _NO_PLACE)
-                continue
-            start = places.get(child.get("namest") or child.get("colname") or "", len(cells) + 1)
-            end = places.get(child.get("nameend", ""), start)
-            cells += [""] * (start - 1 - len(cells))
-            cells.append(self._cell(child, made, notes))
-            cells += [""] * (end - start)
-        self._cells += len(cells)
-        if self._cells > MAX_CELLS:
-            raise DocumentFormError("the tables have more cells than allowed", where=made.id)
-        return tuple(cells)
 
     def _cell(self, entry: Any, made: Portion, notes: list[Portion]) -> str:
         said: list[str] = []
@@ -299,7 +276,3 @@ class _Reader:
             for name in (n for w in words for n in REFERENCE.findall(w)):
                 if name not in known:
                     self.drops.add("@linkend", "refers to nothing in this file")
-
-
-def _whole(said: str | None, otherwise: int) -> int:
-    return int(said) if said and said.isascii() and said.isdigit() and len(said) < 4 else otherwise

@@ -93,6 +93,27 @@ def test_tables_figures_and_notes():
     assert [p.text for p in note.children] == ["the gap"]
 
 
+@pytest.mark.parametrize(
+    ("rows", "grid"),
+    [
+        (["a:1 b c", "d e", "f g h"], ["abc", "-de", "fgh"]),
+        (["a b:2", "c d", "e", "f g"], ["ab", "c-d", "e-", "fg"]),
+        (["a:1 b:1", ""], ["ab", "--"]),
+    ],
+)
+def test_a_cell_over_several_rows_leaves_its_column_empty(rows, grid):
+    entries = (
+        "".join(f"<entry morerows='{c[2:] or 0}'>{c[0]}</entry>" for c in row.split())
+        for row in rows
+    )
+    body = "".join(f"<row>{e}</row>" for e in entries)
+    document, _ = read(
+        f"<book><chapter><table><tgroup><tbody>{body}</tbody></tgroup></table></chapter></book>"
+    )
+    found = only(document, "table").rows
+    assert ["".join(c or "-" for c in row) for row in found] == grid
+
+
 def test_what_has_no_place_is_listed():
     dropped = {d.path: d.count for d in read()[1]}
     assert dropped == {
@@ -104,7 +125,6 @@ def test_what_has_no_place_is_listed():
         "bookinfo/revhistory": 1,
         "chapter/programlisting": 1,
         "emphasis": 1,
-        "entry/@morerows": 1,
         "imagedata": 1,
         "imagedata/@width": 1,
         "orderedlist": 1,
