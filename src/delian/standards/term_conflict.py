@@ -78,12 +78,20 @@ def conflicts(glossaries: Sequence[Glossary]) -> tuple[Conflict, ...]:
 
 
 def same_meaning(one: Concept, other: Concept) -> bool:
-    """Do both mean the same: an equal definition, or terms that agree in two languages?"""
+    """Do both mean the same?
+
+    Yes with an equal definition, terms that agree in two languages, or a full form and a shorter
+    one that agree in one.
+    """
     if any(
         (match := other.definition(d.language)) and folded(match.text) == folded(d.text)
         for d in one.definitions
     ):
         return True
+    for language in LANGUAGES:
+        fulls = _fulls(one, language) & _fulls(other, language)
+        if fulls and (_spelled(one, language) & _spelled(other, language)) - fulls:
+            return True
     agreed = sum(
         bool(_spelled(one, language) & _spelled(other, language)) for language in LANGUAGES
     )
@@ -133,21 +141,17 @@ def _same_word(
         theirs = _spelled(other, language)
         for term in one.terms:
             if term.language == language and folded(term.text) in theirs:
-                what = _judged(one, other, term)
-                if what is not None:
-                    sides = _side(first, one, language), _side(second, other, language)
-                    yield Conflict(what, language, term.text, *sides)
+                sides = _side(first, one, language), _side(second, other, language)
+                yield Conflict(_judged(one, other, term), language, term.text, *sides)
 
 
-def _judged(one: Concept, other: Concept, term: Term) -> What | None:
-    """Whether a word in common means two things, one, or nobody can tell."""
+def _judged(one: Concept, other: Concept, term: Term) -> What:
+    """Whether a word in common means two things, or nobody can tell."""
     for language in LANGUAGES:
         if one.definition(language) and other.definition(language):
             return "other-meaning"
     fulls = [_fulls(concept, term.language) - {folded(term.text)} for concept in (one, other)]
-    if term.form != "full" and all(fulls):
-        return None if fulls[0] & fulls[1] else "other-meaning"
-    return "undecided"
+    return "other-meaning" if term.form != "full" and all(fulls) else "undecided"
 
 
 def _fulls(concept: Concept, language: str) -> set[str]:

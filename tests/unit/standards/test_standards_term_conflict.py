@@ -96,11 +96,21 @@ BAND = "a range of frequencies"
             concept("b", Term("A/C")),
             [("undecided", "en", "A/C")],
         ),
-        # A full form in common settles the acronym; the full form itself is told by nothing.
+        # A full form and its acronym in common are one meaning; either alone is told by nothing.
         (
             concept("a", "Aircraft", short("A/C")),
             concept("b", short("A/C"), "aircraft"),
+            [],
+        ),
+        (
+            concept("a", "Aircraft", short("A/C")),
+            concept("b", "aircraft"),
             [("undecided", "en", "Aircraft")],
+        ),
+        (
+            concept("a", "Aircraft", "airplane"),
+            concept("b", "aircraft", "airplane"),
+            [("undecided", "en", "Aircraft"), ("undecided", "en", "airplane")],
         ),
         # Terms that agree in two languages are one meaning, so the third language is compared.
         (
