@@ -47,7 +47,7 @@ _POINT = rf"-?(?:{_APART}|\d{{1,3}}(?:,\d{{3}}){{1,6}}(?!\d)|\d{{1,24}})(?:\.\d{
 _COMMA = rf"-?(?:{_APART}|\d{{1,24}})(?:[.,]\d{{1,12}})?"
 _TO = r"\s{0,3}(?:-|to|à|a|tot|t/m|から|~)\s{0,3}"
 _WORDS = "|".join(sorted((re.escape(word) for word in _UNITS), key=len, reverse=True))
-_UNIT = rf"(?P<unit>{_WORDS})(?![A-Za-zÀ-ÿ0-9²³])"
+_UNIT = rf"(?P<unit>{_WORDS})(?![A-Za-zÀ-ɏ0-9²³])"
 _DECIMAL_COMMA = frozenset({"fr", "it", "nl"})
 
 
@@ -119,20 +119,20 @@ def read_values(text: str, language: str) -> Iterator[Read]:
     """
     if len(text) > MAX_TEXT:
         raise ParameterError("a text is longer than allowed")
-    for match in _pattern(language).finditer(text):
+    grammar = _grammar_of(language)
+    for match in grammar.values.finditer(text):
         unit = match["unit"].lower()
-        for written in re.split(r"\s*/\s*", match["values"]):
-            yield _read(match.start(), match.group().strip(), written, unit, _number(language))
+        for written in match["values"].split("/"):
+            yield _read(match.start(), match.group().strip(), written.strip(), unit, grammar)
 
 
 def read_cell(cell: str, unit: str, language: str) -> Read | None:
     """A bare number or range whose *unit* stands in the head of its column; None for words."""
     word = unit.lower()
-    one = _number(language)
-    found = re.fullmatch(rf"({one})(?:{_TO}({one}))?", cell.strip())
-    if word not in _UNITS or found is None:
+    grammar = _grammar_of(language)
+    if word not in _UNITS or not grammar.bare.fullmatch(cell.strip()):
         return None
-    return _read(0, f"{cell.strip()} {unit}", cell.strip(), word, one)
+    return _read(0, f"{cell.strip()} {unit}", cell.strip(), word, grammar)
 
 
 def unit_in(head: str) -> tuple[str, str]:
@@ -160,37 +160,45 @@ def decimal(value: Fraction) -> str:
     return f"{sign}{text[:-digits]}.{text[-digits:]}" if digits else f"{sign}{text}"
 
 
-def _number(language: str) -> str:
-    return _COMMA if language in _DECIMAL_COMMA else _POINT
+@dataclass(frozen=True, slots=True)
+class _Grammar:
+    """The patterns of one way to write decimals; ASCII digits, and no backing out of a list."""
+
+    values: re.Pattern[str]
+    one: re.Pattern[str]
+    bare: re.Pattern[str]
+    thousands: str
 
 
-def _compiled(number: str) -> re.Pattern[str]:
+def _grammar(number: str, thousands: str) -> _Grammar:
+    flags = re.IGNORECASE | re.ASCII
     one = rf"{number}(?:(?:\s{{0,3}}(?:{_WORDS}))?{_TO}{number})?"
-    return re.compile(
-        rf"(?<![A-Za-zÀ-ÿ0-9_.,-])(?P<values>{one}(?:\s{{0,3}}/\s{{0,3}}{one}){{0,15}})(?:\s{{0,3}}|-){_UNIT}",
-        re.IGNORECASE,
+    no_list_before = r"(?<!\d/)(?<!\d /)(?<!\d/ )(?<!\d / )"
+    values = rf"(?P<values>{one}(?:\s{{0,3}}/\s{{0,3}}{one})*+)(?:\s{{0,3}}|-){_UNIT}"
+    return _Grammar(
+        re.compile(rf"(?<![A-Za-zÀ-ɏ0-9_.,-]){no_list_before}{values}", flags),
+        re.compile(rf"({number})(?:(?:\s{{0,3}}({_WORDS}))?{_TO}({number}))?", flags),
+        re.compile(rf"{number}(?:{_TO}{number})?", flags),
+        thousands,
     )
 
 
-_PATTERNS = {"comma": _compiled(_COMMA), "point": _compiled(_POINT)}
+_GRAMMARS = {"comma": _grammar(_COMMA, ""), "point": _grammar(_POINT, ",")}
 
 
-def _pattern(language: str) -> re.Pattern[str]:
-    return _PATTERNS["comma" if language in _DECIMAL_COMMA else "point"]
+def _grammar_of(language: str) -> _Grammar:
+    return _GRAMMARS["comma" if language in _DECIMAL_COMMA else "point"]
 
 
-def _read(start: int, whole: str, written: str, unit: str, number: str) -> Read:
+def _read(start: int, whole: str, written: str, unit: str, grammar: _Grammar) -> Read:
     """Digits in groups apart ("1 350 MHz", "part 1 350 MHz") can be read in two ways: no value."""
-    found = re.fullmatch(
-        rf"({number})(?:(?:\s{{0,3}}({_WORDS}))?{_TO}({number}))?", written, re.IGNORECASE
-    )
+    found = grammar.one.fullmatch(written)
     if found is None or any(" " in (n or "") for n in (found[1], found[3])):
         return Read(start, whole, None)
     name, size = _UNITS[unit]
     low_name, low_size = _UNITS[found[2].lower()] if found[2] else (name, size)
-    thousands = "" if number == _COMMA else ","
-    low = _exact(found[1], thousands) * low_size
-    high = _exact(found[3] or found[1], thousands) * size
+    low = _exact(found[1], grammar.thousands) * low_size
+    high = _exact(found[3] or found[1], grammar.thousands) * size
     if low_name != name or high < low:
         return Read(start, whole, None)
     return Read(start, whole, Interval(low, high, name))

@@ -52,7 +52,9 @@ def test_what_contradicts_itself_or_reads_in_two_ways_is_no_value(text):
     assert read(text) == [None]
 
 
-@pytest.mark.parametrize("text", ["clause 3.1.2", "30MHzx", "EN 300 113", "5 m", "v1.2.3 mm"])
+@pytest.mark.parametrize(
+    "text", ["clause 3.1.2", "30MHzx", "4 lıtre", "٣ mm", "EN 300 113", "5 m", "v1.2.3 mm"]
+)
 def test_a_number_without_a_known_unit_is_nothing(text):
     assert read(text) == []
 
@@ -70,6 +72,13 @@ def test_what_is_written_comes_back_exactly(value, unit, language):
     (found,) = read_values(written, language)
     assert found.interval is not None
     assert found.interval.low == Fraction(int(value.scaleb(3)) * 10 ** (unit[1] - 3))
+
+
+def test_a_list_is_read_whole_or_not_at_all():
+    many = "/".join(str(n) for n in range(40))
+    assert [low for low, _, _ in read(f"{many} mm")] == [str(n) for n in range(40)]
+    assert read(f"{many} mmm") == []
+    assert read("3/5 dB / 7 mm") == [("3", "3", "dB"), ("5", "5", "dB"), ("7", "7", "mm")]
 
 
 def test_an_interval_that_cannot_be_is_refused():
