@@ -9,6 +9,8 @@ from typing import Any
 from delian.standards.dropped import DropList
 from delian.standards.portion_names import portion_name
 
+# Signs that no XML can hold, so words of the source never look like a reference of ours.
+_OPENS, _CLOSES = "\x00", "\x01"
 _LOOK = "its words are kept, its look is not"
 
 
@@ -26,7 +28,7 @@ class Inline:
                 found.append(part)
             else:
                 self._drops.add(f"title/{part.tag}", "has no place in a title")
-        return " ".join("".join(found).split())
+        return self._said(found)
 
     def parts(self, element: Any, blocks: frozenset[str]) -> Iterator[Any]:
         """Words with single spaces, and the elements named in *blocks* where they stand."""
@@ -35,19 +37,19 @@ class Inline:
             if isinstance(piece, str):
                 waiting.append(piece)
                 continue
-            words = " ".join("".join(waiting).split())
+            words = self._said(waiting)
             if words:
                 yield words
             waiting.clear()
             yield piece
-        words = " ".join("".join(waiting).split())
+        words = self._said(waiting)
         if words:
             yield words
 
     def _pieces(
         self, element: Any, blocks: frozenset[str], is_title: bool = False
     ) -> Iterator[Any]:
-        yield self._apart(element.text)
+        yield element.text or ""
         for child in element:
             if not isinstance(child.tag, str):
                 self._drops.add(f"?{child.target}", "an instruction for another program")
@@ -56,27 +58,28 @@ class Inline:
             else:
                 yield from self._pieces(child, blocks, is_title)
                 yield self._after(child, is_title)
-            yield self._apart(child.tail)
+            yield child.tail or ""
 
-    def _apart(self, words: str | None) -> str:
-        """Words of the source that look like a reference are none."""
-        if words and "[[" in words:
+    def _said(self, pieces: list[str]) -> str:
+        """Words with single spaces; what only looks like a reference is set apart."""
+        words = " ".join("".join(pieces).split())
+        if "[[" in words:
             self._drops.add("[[", "two brackets are set apart; they would be a reference")
             words = words.replace("[[", "[ [").replace("[[", "[ [")
-        return words or ""
+        return words.replace(_OPENS, "[[").replace(_CLOSES, "]]")
 
     def _after(self, child: Any, is_title: bool) -> str:
         if child.tag in ("xref", "link"):
             if is_title or not child.get("linkend"):
                 self._drops.add(child.tag, "refers to nothing, or from a title")
                 return ""
-            reference = f"[[{portion_name(child.get('linkend'))}]]"
+            reference = f"{_OPENS}{portion_name(child.get('linkend'))}{_CLOSES}"
             return reference if child.tag == "xref" else f" ({reference})"
         if child.tag == "ulink":
             address = " ".join((child.get("url") or "").split())
             words = "".join(child.itertext()).strip()
             if address and words != address:
-                return self._apart(f" ({address})" if words else address)
+                return f" ({address})" if words else address
             return ""
         self._drops.add(child.tag, _LOOK)
         return ""

@@ -82,6 +82,22 @@ def test_words_blocks_and_references_keep_their_order():
     assert only(document, "section", "部品").children[0].language == "ja"
 
 
+@pytest.mark.parametrize(
+    ("inside", "said"),
+    [
+        ("[[scope]]", "[ [scope]]"),
+        ("[[[scope]]]", "[ [ [scope]]]"),
+        ("[<emphasis>[scope]]</emphasis>", "[ [scope]]"),
+        ("[<xref linkend='s'/>]", "[[[s]]]"),
+    ],
+)
+def test_words_never_turn_into_a_reference(inside, said):
+    document, _ = read(f"<article id='s'><para>{inside}</para></article>")
+    portion = document.root.children[0]
+    assert portion.text == said
+    assert portion.references == (("s",) if "xref" in inside else ())
+
+
 def test_tables_figures_and_notes():
     document, _ = read()
     table = find(document, "bands")

@@ -86,6 +86,8 @@ def test_two_headings_of_level_one_stand_below_the_document():
     document, dropped = read("\ufeff# One\r\n\r\n# Two\r\n")
     assert [p.title for p in document.root.children] == ["One", "Two"]
     assert (document.title, dropped) == ("", ())
+    assert [p.title for p in read("## Only")[0].root.children] == ["Only"]
+    assert read("``` a\n[[[x]]]\n```")[0].root.children[0].text == "[ [ [x]]]"
 
 
 @pytest.mark.parametrize(
