@@ -8,9 +8,10 @@ a reservation is often worth more protection than the standard.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal, get_args
 
-from delian.label import Label, Reader, may_read
+from delian.label import Label, Reader, effective, may_read
 from delian.standards.errors import RegisterError
 from delian.terms.encode import Digest, Plain, canonical, digest
 
@@ -217,14 +218,16 @@ class Register:
         )
 
 
-def positions_for(register: Register, reader: Reader, standard: str) -> tuple[Position, ...]:
-    """The positions on *standard* that *reader* may know, by nation.
+def positions_for(
+    register: Register, reader: Reader, standard: str, now_utc: datetime
+) -> tuple[Position, ...]:
+    """The positions on *standard* that *reader* may know at *now_utc*, by nation.
 
     Guarantees:
         A position that the reader may not know and one that does not exist give the same answer.
     """
     found = (p for p in register.positions if p.standard == standard)
-    seen = [p for p in found if may_read(reader, p.label.marking).allowed]
+    seen = [p for p in found if may_read(reader, effective(p.label, now_utc).marking).allowed]
     return tuple(sorted(seen, key=lambda p: p.nation))
 
 

@@ -4,10 +4,12 @@ import json
 import lzma
 import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from delian.label import Succession
 from delian.standards.errors import RegisterError
 from delian.standards.nisp import MAX_LINE_BYTES, read_lines, read_xml
 from delian.standards.register import (
@@ -20,7 +22,7 @@ from delian.standards.register import (
     positions_for,
 )
 from delian.standards.register_difference import difference
-from tests.standards_world import ALLY, CLOSED, EU, OPEN
+from tests.standards_world import ALLY, CLOSED, EU, NOW, OPEN
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "nisp"
 RECORD = {
@@ -223,11 +225,15 @@ def test_positions_show_what_their_label_allows():
     open_one = Position("a", "NLD", "ratified", OPEN)
     closed = Position("a", "FRA", "with-reservation", CLOSED, reservation="own powder")
     register = made(ONE, positions=(open_one, closed))
-    assert positions_for(register, EU, "a") == (open_one,)
-    assert positions_for(register, ALLY, "a") == (closed, open_one)
+    assert positions_for(register, EU, "a", NOW) == (open_one,)
+    assert positions_for(register, ALLY, "a", NOW) == (closed, open_one)
     without = made(ONE, positions=(open_one,))
-    assert positions_for(without, EU, "a") == positions_for(register, EU, "a")
-    assert positions_for(register, EU, "zzz") == ()
+    assert positions_for(without, EU, "a", NOW) == positions_for(register, EU, "a", NOW)
+    assert positions_for(register, EU, "zzz", NOW) == ()
+    day = NOW + timedelta(days=1)
+    late = replace(closed, label=replace(CLOSED, succession=Succession(day, OPEN)))
+    assert positions_for(made(ONE, positions=(late,)), EU, "a", NOW) == ()
+    assert positions_for(made(ONE, positions=(late,)), EU, "a", day) == (late,)
 
 
 def test_the_real_register_has_what_a_plain_count_finds():
