@@ -10,6 +10,7 @@ its rule are opened. What a variant could serve is then added up from opened tot
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import combinations
 from typing import NoReturn, SupportsIndex
 
@@ -204,14 +205,14 @@ def adds_up(
 
 
 def known_takers(
-    register: Register, reader: Reader, interchange: Interchange
+    register: Register, reader: Reader, interchange: Interchange, now_utc: datetime
 ) -> dict[str, tuple[str, ...]]:
-    """Nations by variant, of the positions that *reader* may know; the others leave no trace.
+    """Nations by variant, of the positions that *reader* may know now; the others leave no trace.
 
     Raises:
         InterchangeError: a position names an unknown variant.
     """
-    positions = positions_for(register, reader, interchange.standard)
+    positions = positions_for(register, reader, interchange.standard, now_utc)
     taken = {p.nation: taken_by(p, interchange) for p in positions}
     return {
         variant: tuple(nation for nation, names in taken.items() if variant in names)

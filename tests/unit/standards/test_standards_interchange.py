@@ -24,7 +24,7 @@ from delian.standards.spectrum_errors import InterchangeError
 from delian.terms.encode import canonical
 from delian.terms.frame import CellKey, Frame
 from tests.edition_rig import Pipeline, make_item, make_terms
-from tests.standards_world import CLOSED, EU, OPEN
+from tests.standards_world import CLOSED, EU, NOW, OPEN
 
 SHELL = Interchange("AMMO-155", "s155", ("A", "B", "C"))
 NATIONS = tuple("ABCDEFGHIJKL")
@@ -198,7 +198,7 @@ def test_whoever_may_not_know_a_position_gets_the_answer_for_none():
     known = position("FRA", "A", label=OPEN)
     secret = position("ITA", "A", "B", label=CLOSED)
     answers = [
-        known_takers(Register("R", "1", {}, positions), EU, SHELL)
+        known_takers(Register("R", "1", {}, positions), EU, SHELL, NOW)
         for positions in ((known,), (known, secret), (secret, known))
     ]
     assert answers == [{"A": ("FRA",), "B": (), "C": ()}] * 3
