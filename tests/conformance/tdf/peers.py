@@ -19,6 +19,8 @@ HERE = Path(__file__).resolve().parent
 FOLDER = CACHE / "tdf"
 GO = "go1.26.10"
 GO_PLACES = ("go", "/usr/local/go/bin/go", "/usr/lib/go/bin/go")
+# Of the go.sum that the two coordinates in client/go.mod lead to: every module below them, pinned.
+GO_SUMS = "4aa1d7cb1c609b3dbf57a33984c020d9caabbb37d446664e235eb7e191a1fa64"
 GO_NEEDED = "go (Debian: golang-go) and a Go module proxy"
 JOB_SECONDS = 120
 
@@ -76,7 +78,7 @@ class Peer:
 
 
 def stock_go() -> Path:
-    """The Go client, built from its coordinates."""
+    """The Go client, built from its coordinates; never run with other modules than the pinned."""
     program = next((found for place in GO_PLACES if (found := shutil.which(place))), None)
     if program is None:
         raise UnavailableHereError(GO_NEEDED)
@@ -85,8 +87,14 @@ def stock_go() -> Path:
     fetches_itself = _version(program) >= (1, 21)
     toolchain = GO + "+auto" if fetches_itself else "local"
     builder = program if fetches_itself else str(_fetch_toolchain(program))
+    place = FOLDER / "client"
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(HERE / "client", place)
     command = [builder, "build", "-o", str(target), "."]
-    _go(command, HERE / "client", GOTOOLCHAIN=toolchain, GOFLAGS="-mod=readonly")
+    _go(command, place, GOTOOLCHAIN=toolchain, GOFLAGS="-mod=mod")
+    if hashlib.sha256((place / "go.sum").read_bytes()).hexdigest() != GO_SUMS:
+        target.unlink()
+        raise RuntimeError("the modules of the Go client are not the pinned ones")
     return target
 
 
