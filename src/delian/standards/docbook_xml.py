@@ -8,6 +8,7 @@ from typing import Any
 from lxml import etree
 
 from delian.standards.document_errors import DocumentFormError
+from delian.standards.foreign_xml import check_shape, parsed
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 100
@@ -25,39 +26,19 @@ def read_xml(data: bytes) -> Any:
     Raises:
         DocumentFormError: not well formed, too large, too deep, or it uses an entity.
     """
-    if len(data) > MAX_BYTES:
-        raise DocumentFormError("the file is larger than allowed")
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        load_dtd=False,
-        no_network=True,
-        huge_tree=False,
-        remove_comments=True,
-    )
+    root = parsed(data, DocumentFormError, max_bytes=MAX_BYTES, keeps_instructions=True)
+    docinfo = root.getroottree().docinfo
     try:
-        root = etree.fromstring(data, parser)
-        docinfo = root.getroottree().docinfo
         text = data.decode(docinfo.encoding or "utf-8")
-    except (etree.XMLSyntaxError, ValueError, LookupError) as error:
+    except (ValueError, LookupError) as error:
         raise DocumentFormError(
             "the file is not well-formed XML", hint="export it again at its source"
         ) from error
     declared = docinfo.internalDTD
     if declared is not None and any(f"&{e.name};" in text for e in declared.iterentities()):
         raise DocumentFormError("the file uses entities of its own, which are not read")
-    _check(root)
+    check_shape(root, DocumentFormError, max_depth=MAX_DEPTH)
     return root
-
-
-def _check(root: Any) -> None:
-    waiting = [(root, 1)]
-    while waiting:
-        element, depth = waiting.pop()
-        if depth > MAX_DEPTH:
-            raise DocumentFormError("the file is nested deeper than allowed")
-        if element.tag is etree.Entity:
-            raise DocumentFormError("the file uses an entity that is declared elsewhere")
-        waiting.extend((child, depth + 1) for child in element)
 
 
 def words_of(element: Any) -> str:

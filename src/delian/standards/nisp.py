@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from lxml import etree
-
 from delian.standards.dropped import DropList, Dropped
 from delian.standards.errors import RegisterError
+from delian.standards.foreign_xml import check_shape, parsed
 from delian.standards.register import (
     DATE,
     Event,
@@ -25,6 +24,7 @@ from delian.standards.register import (
 
 NAME = "NISP"
 MAX_XML_BYTES = 64 * 1024 * 1024
+MAX_XML_DEPTH = 60
 MAX_LINE_BYTES = 1024 * 1024
 MAX_LINES = 100_000
 _ELSEWHERE = "not an entry: profiles, taxonomy, organisations"
@@ -91,20 +91,11 @@ def read_xml(data: bytes) -> tuple[Register, tuple[Dropped, ...]]:
 
 
 def _parsed(data: bytes) -> Any:
-    if len(data) > MAX_XML_BYTES:
-        raise RegisterError("the file is larger than allowed")
-    parser = etree.XMLParser(
-        resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False, remove_pis=True
-    )
-    try:
-        root = etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise RegisterError(
-            "the file is not well-formed XML", hint="export it again at its source"
-        ) from error
-    docinfo = root.getroottree().docinfo
-    if docinfo.internalDTD is not None and any(docinfo.internalDTD.iterentities()):
+    root = parsed(data, RegisterError, max_bytes=MAX_XML_BYTES)
+    declared = root.getroottree().docinfo.internalDTD
+    if declared is not None and any(declared.iterentities()):
         raise RegisterError("the file declares entities, which are not read")
+    check_shape(root, RegisterError, max_depth=MAX_XML_DEPTH)
     return root
 
 

@@ -89,6 +89,11 @@ def test_a_record_becomes_an_entry():
     assert register.dangling() == (("nato-stanag9999", "nato-ap9"),)
 
 
+def test_a_comment_is_no_word_of_an_entry():
+    data = XML.replace("widgets", "<!-- not --> widgets").encode()
+    assert read_xml(data)[0].standards["a"].applicability == "For all widgets"
+
+
 def test_what_has_no_place_is_listed():
     odd = {**RECORD, "colour": "blue", "status": {**RECORD["status"], "mood": 1}}
     dropped = read_lines(lines(odd, {**odd, "nispid": "other"}), "1")[1]
@@ -161,6 +166,8 @@ def test_an_xml_edition_becomes_a_register():
         (re.sub(r'<document orgid="nato" pubnum="AC.*?/>', "", XML), "no document"),
         ('<!DOCTYPE standards [<!ENTITY e "x">]><standards>&e;</standards>', "entities"),
         ("<a>" * 400 + "</a>" * 400, "well-formed"),
+        ("<a>" * 61 + "</a>" * 61, "deeper"),
+        (XML.replace("widgets", "&e; widgets"), "an entity"),
     ],
 )
 def test_spoiled_xml_is_refused(data, says):
