@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from delian.adapters.bounded_body import read_body
 from delian.exchange.dcp_errors import (
     CredentialError,
     DidAwayError,
@@ -147,7 +148,7 @@ class _Doors:
         return Response(status_code=200)
 
     async def grant(self, request: Request) -> Response:
-        body = await _body(request, MAX_FORM_BYTES)
+        body = await read_body(request, MAX_FORM_BYTES)
         answer = self._desk.grant(read_form(body))
         return JSONResponse(answer, headers={"Cache-Control": "no-store"})
 
@@ -213,15 +214,4 @@ def _guarded(
 
 
 async def _plain(request: Request) -> object:
-    return read_object(await _body(request, MAX_BODY_BYTES), max_depth=MAX_DEPTH)
-
-
-async def _body(request: Request, limit: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise InputError("the body is larger than allowed")
-        parts.append(part)
-    return b"".join(parts)
+    return read_object(await read_body(request, MAX_BODY_BYTES), max_depth=MAX_DEPTH)

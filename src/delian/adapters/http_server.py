@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from delian.adapters.bounded_body import read_body
 from delian.adapters.session import challenge_message
 from delian.crypto.sign import PublicKey
 from delian.terms.encode import Digest, Fields, parse
@@ -154,7 +155,7 @@ class Door:
         return JSONResponse({"nonce": self._sessions.challenge(), "at": self._origin})
 
     async def _session(self, request: Request, _keyid: str) -> Response:
-        f = Fields(parse(await _body(request, 65536)), "session")
+        f = Fields(parse(await read_body(request, 65536)), "session")
         keyid, nonce, signature = (
             f.text("key"),
             f.text("nonce"),
@@ -172,7 +173,7 @@ class Door:
         return JSONResponse({"token": self._sessions.open(keyid, nonce)})
 
     async def _documents(self, request: Request, keyid: str) -> Response:
-        data = await _body(request, MAX_BODY_BYTES)
+        data = await read_body(request, MAX_BODY_BYTES)
         name = await run_in_threadpool(self._office.receive, data, keyid.partition("/")[0])
         self.notify()
         return JSONResponse({"digest": name})
@@ -210,7 +211,7 @@ class Door:
         return JSONResponse(await run_in_threadpool(self._office.status, keyid.partition("/")[0]))
 
     async def _operator(self, request: Request, keyid: str) -> Response:
-        order = parse(await _body(request, 4 * 1024 * 1024))
+        order = parse(await read_body(request, 4 * 1024 * 1024))
         if not isinstance(order, dict):
             raise InputError("an order is an object")
         answer = await run_in_threadpool(self._office.command, keyid, order)
@@ -230,17 +231,6 @@ class Door:
             await run_in_threadpool(self._office.act)
             self.notify()
             await asyncio.sleep(max(0.02, min(self._office.wake_seconds(), 5.0)))
-
-
-async def _body(request: Request, limit: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise InputError("the body is larger than allowed")
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _whole(text: str) -> int:

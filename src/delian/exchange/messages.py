@@ -121,11 +121,7 @@ class ContractRequest:
 
     def to_plain(self) -> dict[str, Any]:
         """The request as it goes out."""
-        body = head(self.type, self.provider_pid, self.consumer_pid)
-        body["offer"] = self.offer.to_plain()
-        if self.callback_address is not None:
-            body["callbackAddress"] = self.callback_address
-        return body
+        return _carrying(self, "offer", self.offer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +146,7 @@ class ContractOffer:
 
     def to_plain(self) -> dict[str, Any]:
         """The offer as it goes out."""
-        body = head(self.type, self.provider_pid, self.consumer_pid)
-        body["offer"] = self.offer.to_plain()
-        if self.callback_address is not None:
-            body["callbackAddress"] = self.callback_address
-        return body
+        return _carrying(self, "offer", self.offer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +171,7 @@ class ContractAgreement:
 
     def to_plain(self) -> dict[str, Any]:
         """The agreement as it goes out."""
-        body = head(self.type, self.provider_pid, self.consumer_pid)
-        body["agreement"] = self.agreement.to_plain()
-        if self.callback_address is not None:
-            body["callbackAddress"] = self.callback_address
-        return body
+        return _carrying(self, "agreement", self.agreement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +288,17 @@ def read(kind: type[M], obj: dict[str, Any]) -> M:
     """
     check_head(obj, kind.type)
     return cast("M", kind.from_plain(obj))
+
+
+def _carrying(
+    message: ContractRequest | ContractOffer | ContractAgreement, name: str, policy: Policy
+) -> dict[str, Any]:
+    """A message that carries a policy as its member *name*, and may say where we listen."""
+    body = head(message.type, message.provider_pid, message.consumer_pid)
+    body[name] = policy.to_plain()
+    if message.callback_address is not None:
+        body["callbackAddress"] = message.callback_address
+    return body
 
 
 def _both_pids(obj: dict[str, Any], where: str) -> tuple[str, str]:
